@@ -1,0 +1,1 @@
+"""Imagette: train, understand and ship classifiers for small images."""

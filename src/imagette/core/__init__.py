@@ -1,0 +1,1 @@
+"""Layer 0: what every other room uses. Nothing here imports torch."""

@@ -1,0 +1,66 @@
+"""What a person sees while work goes on: a bar on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+PLAIN_SECONDS = 5.0  # between two plain lines of one piece of work
+
+
+@cache
+def stderr() -> Console:
+    """Give the console for progress and messages: never mixed with a command's output."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def say(text: str) -> None:
+    """Print one line for the person at the terminal, on standard error."""
+    stderr().print(text, markup=False)
+
+
+@contextmanager
+def track(description: str, total: int, unit: str = "") -> Iterator[Callable[[int], None]]:
+    """Show the progress of ``total`` pieces of work; give the function that advances it.
+
+    Example:
+        >>> with track("reading", total=3) as advance:
+        ...     for _ in range(3):
+        ...         advance(1)
+    """
+    if stderr().is_terminal:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn(unit),
+            TimeRemainingColumn(),
+        )
+        with Progress(*columns, console=stderr(), transient=True) as progress:
+            task = progress.add_task(description, total=total)
+            yield lambda n: progress.advance(task, n)
+        return
+    yield _plain(description, total, unit)
+
+
+def _plain(description: str, total: int, unit: str) -> Callable[[int], None]:
+    done, last = 0, time.monotonic()
+
+    def advance(n: int) -> None:
+        nonlocal done, last
+        done += n
+        if time.monotonic() - last >= PLAIN_SECONDS:
+            last = time.monotonic()
+            say(f"{description}: {done:,} of {total:,} {unit}".rstrip())
+
+    return advance

@@ -1,0 +1,122 @@
+"""Files that are whole or not there: atomic writes, digests, locks."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from imagette.core.errors import EnvironmentFault, InputError
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside ``path`` that becomes it when the block ends well, and vanishes when not.
+
+    Whatever was at ``path`` stays until the new file is whole and on the disk.
+
+    Raises:
+        EnvironmentFault: when the disk is full or the folder cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> target = Path(tempfile.mkdtemp()) / "a.txt"
+        >>> with atomic_path(target) as temporary:
+        ...     _ = temporary.write_text("whole")
+        >>> target.read_text()
+        'whole'
+    """
+    temporary: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+        temporary = Path(name)
+        os.fchmod(descriptor, 0o644)
+        os.close(descriptor)
+        yield temporary
+        with temporary.open("rb") as written:
+            os.fsync(written.fileno())
+        temporary.replace(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        raise write_fault(path, error) from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def write_fault(path: Path, error: OSError) -> EnvironmentFault:
+    """Say why a file could not be written, and what to do."""
+    return EnvironmentFault(
+        f"{path}: cannot be written: {error.strerror or error}",
+        hint="free some space, or choose a folder that can be written; what was there before is untouched",
+    )
+
+
+def atomic_write(path: Path, data: bytes | str) -> None:
+    """Write a whole file, or leave the old one.
+
+    Raises:
+        EnvironmentFault: when it cannot be written.
+    """
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(data.encode() if isinstance(data, str) else data)
+
+
+def digest(path: Path, algorithm: str = "sha256") -> str:
+    """Compute a file's digest as lower-case hexadecimal.
+
+    Example:
+        >>> import tempfile
+        >>> file = Path(tempfile.mkdtemp()) / "empty"
+        >>> file.touch()
+        >>> digest(file)[:8]
+        'e3b0c442'
+    """
+    with path.open("rb") as opened:
+        return hashlib.file_digest(opened, algorithm).hexdigest()
+
+
+@contextmanager
+def exclusive(path: Path, what: str, timeout: float = -1) -> Iterator[None]:
+    """Hold a lock file that one process at a time can hold; it is free again when its owner dies.
+
+    Args:
+        path: the lock file; it names its owner while it is held.
+        what: what is guarded, for the message.
+        timeout: seconds to wait; -1 waits for ever, 0 not at all.
+
+    Raises:
+        InputError: when another process holds it longer than that.
+        EnvironmentFault: when the lock file cannot be made.
+    """
+    owner = path.with_name(path.name + ".owner")
+    lock = FileLock(path, timeout=timeout)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout as error:
+        holder = owner.read_text() if owner.exists() else "another process"
+        raise InputError(f"{what} is in use by {holder}", hint="wait for it to end, or stop it") from error
+    except OSError as error:
+        raise write_fault(path, error) from error
+    try:
+        owner.write_text(f"process {os.getpid()} on {os.uname().nodename}")
+        yield
+    finally:
+        owner.unlink(missing_ok=True)
+        lock.release()

@@ -1,0 +1,222 @@
+"""From TOML pages and command-line assignments to one validated recipe: defaults < base < file < overrides."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from imagette.core.errors import InputError
+from imagette.core.registry import suggestion
+from imagette.recipe.schema import Recipe
+
+Page = dict[str, Any]
+COMPONENTS = {key: Recipe.model_fields[key] for key in ("model", "optim", "schedule")}
+OWN_IMAGES = "images"  # the shipped recipe that serves any path to a user's own images
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A recipe and where each of its values came from (dotted key to origin; what is absent is a default)."""
+
+    recipe: Recipe
+    origins: Mapping[str, str]
+
+
+def shipped() -> dict[str, Path]:
+    """Name every shipped recipe.
+
+    Example:
+        >>> "digits" in shipped()
+        True
+    """
+    folder = Path(str(resources.files("imagette") / "recipes"))
+    return {file.stem: file for file in sorted(folder.glob("*.toml"))}
+
+
+def resolve(target: str, overrides: Sequence[str] = ()) -> Resolved:
+    """Make the recipe that a name, a TOML file or a path to images stands for.
+
+    Args:
+        target: a shipped recipe's name, a ``.toml`` file, or a path to your own images.
+        overrides: dotted assignments such as ``"optim.lr=0.02"``; the value is TOML, or a bare word.
+
+    Raises:
+        InputError: for a target that does not exist, and with all faults of the recipe at once.
+
+    Example:
+        >>> resolve("digits", ["optim.lr=0.02"]).origins["optim.lr"]
+        'command line'
+    """
+    file = _page_of(target)
+    if file is None:
+        assignments = [("data.path", str(Path(target))), ("name", _run_name(target))]
+        layers = [*_layers(shipped()[OWN_IMAGES]), ("path", _nest(assignments))]
+    else:
+        layers = _layers(file)
+    layers.append(("command line", _nest(map(_assignment, overrides))))
+    return _merge_and_validate(layers)
+
+
+def replaced(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
+    """Make a recipe that differs from another in dotted keys."""
+    page = recipe.model_dump()
+    return _merge_and_validate([("recipe", page), ("replace", _nest(values.items()))]).recipe
+
+
+def parse(text: str, source: str) -> Recipe:
+    """Read a complete page of TOML, such as a run's own ``recipe.toml``.
+
+    Raises:
+        InputError: with all faults at once.
+    """
+    return _merge_and_validate([(source, _toml(text, source))]).recipe
+
+
+def _page_of(target: str) -> Path | None:
+    """Find the TOML page of a target, or None when it is a path to images."""
+    if target.endswith(".toml"):
+        if not (file := Path(target)).is_file():
+            raise InputError(f"no recipe file at {target!r}", hint="imagette recipes list names the shipped ones")
+        return file
+    if target in shipped():
+        return shipped()[target]
+    if Path(target).exists():
+        return None
+    raise InputError(f"unknown recipe or path {target!r}", hint=suggestion(target, shipped()))
+
+
+def _run_name(path: str) -> str:
+    stem = Path(path).resolve().name.split(".")[0]
+    kept = "".join(c if c.isascii() and (c.isalnum() or c in "_-") else "-" for c in stem).strip("-_")
+    return kept[:64] or "images"
+
+
+def _layers(file: Path) -> list[tuple[str, Page]]:
+    page = _read(file)
+    base = page.pop("base", None)
+    if base is None:
+        return [(str(file.name), page)]
+    if not isinstance(base, str):
+        raise InputError(f"{file}: base = {base!r} is not a name", hint="base is a recipe's name or a .toml file")
+    base_file = shipped().get(base) or (file.parent / base)
+    if not base_file.is_file():
+        raise InputError(f"{file}: no base recipe {base!r}", hint=suggestion(base, shipped()))
+    base_page = _read(base_file)
+    if "base" in base_page:
+        raise InputError(
+            f"{file}: its base {base!r} has a base of its own, {base_page['base']!r}",
+            hint="one level only: copy what you need from it",
+        )
+    return [(f"base {base_file.name}", base_page), (str(file.name), page)]
+
+
+def _read(file: Path) -> Page:
+    try:
+        return _toml(file.read_text(encoding="utf-8"), str(file))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{file}: cannot be read: {error}") from error
+
+
+def _toml(text: str, source: str) -> Page:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{source}: not valid TOML: {error}") from error
+
+
+def _assignment(text: str) -> tuple[str, Any]:
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise InputError(f"{text!r} is not an assignment", hint="write section.key=value, as in optim.lr=0.02")
+    try:
+        return key.strip(), tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return key.strip(), value.strip()
+
+
+def _nest(assignments: Iterable[tuple[str, Any]]) -> Page:
+    page: Page = {}
+    for key, value in assignments:
+        section, dot, inner = key.partition(".")
+        if dot and isinstance(page.setdefault(section, {}), dict):
+            page[section][inner] = value
+        else:
+            page[section] = value
+    return page
+
+
+def _merge_and_validate(layers: Sequence[tuple[str, Page]]) -> Resolved:
+    merged: Page = {}
+    origins: dict[str, str] = {}
+    for origin, page in layers:
+        for key, value in page.items():
+            if isinstance(value, dict):
+                _merge_section(merged, origins, key, value, origin)
+            else:
+                merged[key], origins[key] = value, origin
+    for key, component in COMPONENTS.items():
+        if isinstance(section := merged.get(key), dict):
+            section.setdefault("name", component.default.name)
+    try:
+        return Resolved(Recipe.model_validate(merged), origins)
+    except ValidationError as error:
+        faults = [_fault(detail, origins) for detail in error.errors(include_url=False)]
+        count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+        raise InputError("\n  ".join([f"the recipe has {count}:", *faults])) from error
+
+
+def _merge_section(merged: Page, origins: dict[str, str], key: str, values: Page, origin: str) -> None:
+    section = merged.setdefault(key, {})
+    if not isinstance(section, dict):
+        section = merged[key] = {}
+    renamed = key in COMPONENTS and "name" in values and values["name"] != section.get("name")
+    sources = key == "data" and bool({"name", "path"} & values.keys())
+    for old in [*section] if renamed else [k for k in ("name", "path") if sources and k not in values]:
+        section.pop(old, None)
+        origins.pop(f"{key}.{old}", None)
+    for inner, value in values.items():
+        section[inner], origins[f"{key}.{inner}"] = value, origin
+
+
+def _fault(detail: ErrorDetails, origins: Mapping[str, str]) -> str:
+    """Say one fault: the key, what was received, what is allowed."""
+    section, *rest = [str(part) for part in detail["loc"]] or [""]
+    if section in COMPONENTS:
+        rest = rest[1:]  # pydantic names the chosen component first
+    key = ".".join([section, *rest[:1]]) if section else ""
+    origin = f" ({origins[key]})" if key in origins else ""
+    received = detail.get("input")
+    where = f"{key}{origin}: " if key else ""
+    if detail["type"] == "extra_forbidden":
+        return f"{where}unknown key; {suggestion(rest[0] if rest else section, _keys(detail, section, rest))}"
+    if detail["type"] == "union_tag_invalid":
+        context = detail["ctx"]
+        names = str(context["expected_tags"]).replace("'", "").split(", ")
+        return f"{key}.name: unknown {key} {context['tag']!r}; {suggestion(str(context['tag']), names)}"
+    if detail["type"] == "union_tag_not_found":
+        return f"{key}: name is missing"
+    if detail["type"] == "missing":
+        return f"{where}is missing"
+    if detail["type"] == "value_error":
+        return f"{where}{detail['msg'].removeprefix('Value error, ')}"
+    message = detail["msg"][0].lower() + detail["msg"][1:]
+    return f"{where}received {received!r}; {message}"
+
+
+def _keys(detail: ErrorDetails, section: str, rest: Sequence[str]) -> list[str]:
+    """List the keys that exist where an unknown one was met."""
+    if not rest:
+        return [*Recipe.model_fields, "base"]
+    annotation: Any = Recipe.model_fields[section].annotation
+    if section not in COMPONENTS:
+        return list(annotation.model_fields)
+    chosen = str(detail["loc"][1])
+    spec = next(member for member in annotation.__args__ if member.model_fields["name"].default == chosen)
+    return list(spec.model_fields)

@@ -1,0 +1,110 @@
+"""What can stand under ``[model]``: one class per architecture, its parameters, their ranges and reasons."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, PositiveInt
+
+from imagette.recipe.section import Section
+
+Probability = Annotated[float, Field(ge=0, lt=1)]
+
+
+class Linear(Section):
+    """One fully connected layer (article A1, step 2)."""
+
+    name: Literal["linear"] = "linear"
+
+
+class LinearByHand(Section):
+    """The linear model that brings its own, hand-written gradient (article A1, step 1)."""
+
+    name: Literal["linear-by-hand"] = "linear-by-hand"
+    init_std: Annotated[float, Field(gt=0)] = 0.01
+    """Standard deviation of the first weights and biases; 0.01 as published."""
+
+
+class SingleConv(Section):
+    """One 3x3 convolution with one channel out, then a linear layer (article A1, step 3)."""
+
+    name: Literal["single-conv"] = "single-conv"
+
+
+class CNN(Section):
+    """Two convolutions, each with ReLU and pooling, then two linear layers (article A1, step 4)."""
+
+    name: Literal["cnn"] = "cnn"
+    widths: Annotated[tuple[PositiveInt, ...], Field(min_length=1, max_length=4)] = (32, 64)
+    """Channels of each convolution; every one is followed by a 2x2 pooling, which halves the image."""
+    hidden: PositiveInt = 128
+    """Width of the hidden linear layer."""
+    dropout: Probability = 0.0
+    """Share of the hidden layer set to zero in training; raise it when training runs ahead of validation."""
+
+
+class LeNet(Section):
+    """LeNet-5: two 5x5 convolutions with pooling, three linear layers (article A4)."""
+
+    name: Literal["lenet"] = "lenet"
+    activation: Literal["sigmoid", "relu"] = "sigmoid"
+    """Sigmoid as published in article A4; ReLU learns faster."""
+    pooling: Literal["max", "average"] = "max"
+    """How 2x2 neighbours become one value."""
+    padding: Annotated[int, Field(ge=0, le=2)] = 0
+    """Zeros around the image before the first convolution; 2 keeps 28x28."""
+    dropout: Probability = 0.0
+    """Share of both hidden linear layers set to zero in training."""
+
+
+class BatchNormCNN(Section):
+    """Three convolutions with batch normalisation and one linear layer (article A2)."""
+
+    name: Literal["batchnorm-cnn"] = "batchnorm-cnn"
+
+
+class VGG(Section):
+    """A VGG-like net: two pairs of convolutions, then two linear layers (article A0)."""
+
+    name: Literal["vgg"] = "vgg"
+    widths: Annotated[tuple[PositiveInt, PositiveInt], Field()] = (64, 128)
+    """Channels of the first and of the second pair."""
+    hidden: PositiveInt = 512
+    """Width of the hidden linear layer."""
+    dropout: Probability = 0.5
+    """Share of the hidden layer set to zero in training."""
+
+
+class AlexNet(Section):
+    """An AlexNet-like net for 32x32: four convolutions, three linear layers (article A3)."""
+
+    name: Literal["alexnet"] = "alexnet"
+    batch_norm: bool = False
+    """Batch normalisation after every convolution (article A3, stage 6 on)."""
+    dropout: Annotated[tuple[Probability, ...], Field(min_length=5, max_length=5)] = (0.0,) * 5
+    """Dropout after pool1, pool2, conv4, fc1, fc2; stage 7 has 0.5 in all five, stage 8 0.3, 0.3, 0.1, 0, 0."""
+
+
+class ResNet(Section):
+    """A residual net for small images: three stages of basic blocks (He et al., 2015, section 4.2)."""
+
+    name: Literal["resnet"] = "resnet"
+    depth: PositiveInt = 20
+    """Number of weighted layers, 6n + 2: 8, 14, 20, 32, 44, 56, 110."""
+    width: PositiveInt = 16
+    """Channels of the first stage; they double in the second and the third."""
+
+
+class Custom(Section):
+    """Your own ``torch.nn.Module``: given from Python, or made by a function that can be imported."""
+
+    name: Literal["custom"] = "custom"
+    factory: str = ""
+    """``package.module:callable``, called as ``callable(shape=(C, H, W), classes=K)``; empty when the module is
+    given from Python as ``imagette.train(recipe, model=module)``."""
+
+
+ModelSpec = Annotated[
+    Linear | LinearByHand | SingleConv | CNN | LeNet | BatchNormCNN | VGG | AlexNet | ResNet | Custom,
+    Field(discriminator="name"),
+]

@@ -1,0 +1,190 @@
+"""What can stand under ``[optim]`` and ``[schedule]``: optimizers and learning-rate schedules."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+
+from imagette.recipe.section import Section
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Beta = Annotated[float, Field(ge=0, lt=1)]
+Monitor = Literal["train_loss", "train_accuracy", "val_loss", "val_accuracy"]
+
+
+class Optimizer(Section):
+    """What all optimizers share."""
+
+    name: str
+    """Which optimizer."""
+    weight_decay: NonNegativeFloat = 0.0
+    """Pull of the weights towards zero at each step."""
+    decay: Literal["weights", "all"] = "weights"
+    """Which parameters decay: ``weights`` leaves out biases and batch-norm scales, which do not overfit."""
+    clip_norm: NonNegativeFloat = 0.0
+    """Largest length of the whole gradient; 0 does not clip."""
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent."""
+
+    name: Literal["sgd"] = "sgd"
+    lr: PositiveFloat = 0.05
+    """Learning rate: take the largest that does not diverge in the first epochs."""
+    momentum: Beta = 0.9
+    """Share of the last step that is kept; 0 is plain gradient descent."""
+    nesterov: bool = False
+    """Look ahead along the momentum before measuring the gradient; needs momentum."""
+
+    @model_validator(mode="after")
+    def _nesterov_needs_momentum(self) -> Self:
+        if self.nesterov and not self.momentum:
+            raise ValueError("nesterov = true needs momentum > 0")
+        return self
+
+
+class Adaptive(Optimizer):
+    """What Adam and AdamW share."""
+
+    lr: PositiveFloat = 1e-3
+    """Learning rate; 0.001 suits most small nets."""
+    betas: tuple[Beta, Beta] = (0.9, 0.999)
+    """Memory of the mean and of the square of the gradient."""
+    eps: PositiveFloat = 1e-8
+    """Keeps the division finite."""
+
+
+class Adam(Adaptive):
+    """Adam (Kingma and Ba, 2015): weight decay is added to the gradient."""
+
+    name: Literal["adam"] = "adam"
+
+
+class AdamW(Adaptive):
+    """AdamW (Loshchilov and Hutter, 2019): Adam with weight decay apart from the gradient."""
+
+    name: Literal["adamw"] = "adamw"
+
+
+OptimSpec = Annotated[SGD | Adam | AdamW, Field(discriminator="name")]
+
+
+class Schedule(Section):
+    """What all schedules share."""
+
+    name: str
+    """Which schedule."""
+    warmup: NonNegativeFloat = 0.0
+    """Epochs in which the rate climbs from near zero, so that early, random gradients do no harm."""
+    restarts: tuple[PositiveInt, ...] = ()
+    """Epochs at which the schedule starts anew (a second phase; ``imagette extend`` adds one)."""
+    restart_factor: PositiveFloat = 1.0
+    """At each restart, the rate that the schedule starts from is multiplied by this."""
+
+    @model_validator(mode="after")
+    def _restarts_ascend(self) -> Self:
+        if list(self.restarts) != sorted(set(self.restarts)):
+            raise ValueError("restarts must be ascending epochs, each once")
+        return self
+
+
+class Constant(Schedule):
+    """The same rate throughout."""
+
+    name: Literal["constant"] = "constant"
+
+
+class Step(Schedule):
+    """Multiply the rate by ``gamma`` every ``every`` epochs."""
+
+    name: Literal["step"] = "step"
+    every: PositiveInt = 25
+    """Epochs between two reductions."""
+    gamma: PositiveFloat = 0.1
+    """What the rate is multiplied by."""
+
+
+class MultiStep(Schedule):
+    """Multiply the rate by ``gamma`` at each milestone."""
+
+    name: Literal["multistep"] = "multistep"
+    milestones: tuple[PositiveInt, ...] = (30, 80)
+    """Epochs of the reductions, ascending."""
+    gamma: PositiveFloat = 0.1
+    """What the rate is multiplied by."""
+
+    @model_validator(mode="after")
+    def _milestones_ascend(self) -> Self:
+        if list(self.milestones) != sorted(set(self.milestones)):
+            raise ValueError("milestones must be ascending epochs, each once")
+        return self
+
+
+class Plateau(Schedule):
+    """Reduce the rate when a figure stops improving (torch's ReduceLROnPlateau)."""
+
+    name: Literal["plateau"] = "plateau"
+    monitor: Monitor = "val_accuracy"
+    """The figure that is watched, once an epoch."""
+    mode: Literal["auto", "min", "max"] = "auto"
+    """Whether lower or higher is better; ``auto`` takes max for an accuracy and min for a loss."""
+    factor: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    """What the rate is multiplied by."""
+    patience: NonNegativeInt = 10
+    """Epochs without improvement that are waited for; keep it long late in training."""
+    threshold: NonNegativeFloat = 1e-4
+    """What counts as an improvement."""
+    threshold_mode: Literal["rel", "abs"] = "rel"
+    """Whether the threshold is a share of the best figure or an amount."""
+    cooldown: NonNegativeInt = 0
+    """Epochs after a reduction in which nothing is counted."""
+    min_lr: NonNegativeFloat = 0.0
+    """The rate never falls below this."""
+    eps: NonNegativeFloat = 1e-8
+    """A reduction smaller than this is not made."""
+
+    @model_validator(mode="after")
+    def _fits_no_phases(self) -> Self:
+        if self.warmup or self.restarts:
+            raise ValueError("plateau follows a figure, not the clock: warmup and restarts must stay unset")
+        return self
+
+
+class Cosine(Schedule):
+    """Fall along half a cosine to ``final`` times the rate (Loshchilov and Hutter, 2017)."""
+
+    name: Literal["cosine"] = "cosine"
+    final: Fraction = 0.0
+    """Share of the rate that is left at the end."""
+
+
+class OneCycle(Schedule):
+    """Climb to the rate and fall far below it, each along half a cosine (Smith and Topin, 2018)."""
+
+    name: Literal["onecycle"] = "onecycle"
+    peak_at: Annotated[float, Field(gt=0, lt=1)] = 0.3
+    """Share of the steps after which the rate is reached."""
+    start: Fraction = 0.04
+    """Share of the rate at the first step."""
+    final: Fraction = 4e-6
+    """Share of the rate at the last step."""
+
+    @model_validator(mode="after")
+    def _has_its_own_warmup(self) -> Self:
+        if self.warmup:
+            raise ValueError("onecycle climbs by itself: set peak_at, not warmup")
+        return self
+
+
+class LinearDecay(Schedule):
+    """Fall along a straight line to ``final`` times the rate."""
+
+    name: Literal["linear"] = "linear"
+    final: Fraction = 0.0
+    """Share of the rate that is left at the end."""
+
+
+ScheduleSpec = Annotated[
+    Constant | Step | MultiStep | Plateau | Cosine | OneCycle | LinearDecay, Field(discriminator="name")
+]

@@ -1,0 +1,229 @@
+"""The recipe: the one source of its values' types, ranges, defaults and reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+
+from imagette.recipe.models import CNN, ModelSpec
+from imagette.recipe.optimizers import Adam, Constant, Monitor, OptimSpec, Plateau, ScheduleSpec
+from imagette.recipe.section import Section
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Data(Section):
+    """Which images, and what is done to them once, before training."""
+
+    name: str = ""
+    """A data set of the catalog (``imagette data list``); empty for your own, which ``path`` names."""
+    path: str = ""
+    """Your own images: a folder, a pixel CSV (``.csv`` or ``.csv.gz``), a CSV of paths and labels, or an ``.npz``."""
+    test_path: str = ""
+    """Test images in a file or folder of their own; empty: what ``path`` itself brings, or a share split off it."""
+    division: Literal["any", "publisher", "kaggle"] = "any"
+    """Fashion-MNIST exists in two train/test divisions of the same images; a run records which one it had."""
+    size: NonNegativeInt = 0
+    """Side in pixels that images are resized to at import; 0 keeps a common size, else takes the median side."""
+    channels: Literal["native", "gray", "rgb"] = "native"
+    """Colour of the imported images; native keeps gray images gray."""
+    normalize: Literal["standardize", "unit", "none"] = "standardize"
+    """Pixels to numbers: zero mean and unit deviation by the training images' own statistics, [0, 1], or 0-255."""
+    validation: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    """Share of the training images, of every class alike, by which the model is chosen; never the test images."""
+    test: Annotated[float, Field(gt=0, lt=1)] = 0.15
+    """Share split off as the test set where the data bring none."""
+    split_seed: NonNegativeInt = 0
+    """Which images those shares take."""
+    limit: NonNegativeInt = 0
+    """Use only so many training images, of every class alike, for a quick try; 0 uses all."""
+    skip_unreadable: bool = False
+    """Leave out image files that cannot be read, and say how many, instead of stopping."""
+    allow_empty_classes: bool = False
+    """Accept a class without training images."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if bool(self.name) == bool(self.path):
+            raise ValueError("give either name (a data set of the catalog) or path (your own images)")
+        return self
+
+
+class Augment(Section):
+    """What is done to a training batch, anew each epoch, on the device; test images stay as they are."""
+
+    flip: Literal["none", "random", "alternating"] = "none"
+    """Mirror left-right: a random half each epoch, or every image in turn; not for digits and letters."""
+    crop_padding: NonNegativeInt = 0
+    """Pad by so many pixels and crop at random: the net learns that position does not matter."""
+    crop_fill: Literal["zero", "reflect"] = "zero"
+    """What the padding holds."""
+    rotation: Annotated[float, Field(ge=0, le=180)] = 0.0
+    """Largest turn either way, in degrees."""
+    translate: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Largest shift either way, as a share of the side."""
+    scale: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Largest change of size: 0.1 draws from 0.9 to 1.1."""
+    shear: Annotated[float, Field(ge=0, lt=90)] = 0.0
+    """Largest slant either way, in degrees."""
+    brightness: NonNegativeFloat = 0.0
+    """Largest change: 0.2 multiplies by 0.8 to 1.2."""
+    contrast: NonNegativeFloat = 0.0
+    """Largest change of the distance from the image's mean gray."""
+    saturation: NonNegativeFloat = 0.0
+    """Largest change of the distance from the pixel's own gray; needs three channels."""
+    hue: Annotated[float, Field(ge=0, le=0.5)] = 0.0
+    """Largest turn of the colour circle either way, 0.5 is all of it; needs three channels."""
+    grayscale: Share = 0.0
+    """Probability that a colour image becomes gray; needs three channels."""
+    erase: Share = 0.0
+    """Probability that a random rectangle is blanked (random erasing, Zhong et al., 2017)."""
+    cutout: NonNegativeInt = 0
+    """Side in pixels of a square that is blanked in every image (DeVries and Taylor, 2017)."""
+    mixup: NonNegativeFloat = 0.0
+    """Blend pairs of images and labels; alpha of the Beta distribution (Zhang et al., 2018)."""
+    cutmix: NonNegativeFloat = 0.0
+    """Paste a rectangle of one image into another; alpha of the Beta distribution (Yun et al., 2019)."""
+
+    @model_validator(mode="after")
+    def _one_mix(self) -> Self:
+        if self.mixup and self.cutmix:
+            raise ValueError("mixup and cutmix exclude each other: set one of them to 0")
+        return self
+
+
+class Train(Section):
+    """How long, in what order, and on what."""
+
+    epochs: PositiveInt = 10
+    """How often every training image is seen."""
+    batch_size: PositiveInt = 128
+    """Images per step: smaller takes more, noisier steps; larger needs a larger rate."""
+    seed: NonNegativeInt = 0
+    """First weights, data order, augmentation and dropout follow from it."""
+    shuffle: bool = True
+    """A new order each epoch; without it, neighbouring images are always seen together."""
+    drop_last: bool = False
+    """Leave out an epoch's last, smaller batch."""
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Share of the label spread over all classes, so that the net does not grow over-sure."""
+    ema: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Decay per step of a moving average of the weights, which is then what is evaluated and kept; 0: none."""
+    keep: Literal["best", "last"] = "best"
+    """Which epoch's weights the run ends with: the best by ``monitor``, or the last."""
+    monitor: Monitor = "val_accuracy"
+    """The figure by which an epoch is best, and by which training stops early."""
+    early_stop: NonNegativeInt = 0
+    """Stop after so many epochs without a better ``monitor``; 0: never."""
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")] = "auto"
+    """Where to train; auto takes a GPU if there is one."""
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """Numbers of the forward and backward pass; auto takes bfloat16 where the hardware computes it natively."""
+    layout: Literal["auto", "channels_last", "contiguous"] = "auto"
+    """Order of an image batch in memory; auto takes what is faster on the device."""
+    compile: Literal["auto", "on", "off"] = "auto"
+    """torch.compile: pays on long GPU runs, costs seconds at the start."""
+    threads: NonNegativeInt = 0
+    """CPU threads; 0 takes all cores. Results differ in the last bits between counts."""
+    log_every: NonNegativeInt = 0
+    """Steps between two rows of steps.csv; 0 takes about twenty an epoch."""
+    checkpoint_seconds: PositiveFloat = 60.0
+    """Longest time between two checkpoints; there is always one at the end of an epoch."""
+
+
+class Evaluate(Section):
+    """How figures are measured."""
+
+    batch_size: PositiveInt = 500
+    """Images per forward pass; changes the speed, not the figures."""
+    confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95
+    """Level of every interval."""
+    bins: PositiveInt = 15
+    """Bins of the calibration error."""
+
+
+class Recipe(Section):
+    """All that decides a training: the same recipe, seed and machine give the same weights, bit for bit.
+
+    Example:
+        >>> recipe = Recipe.load("digits").replace(**{"optim.lr": 0.02})
+        >>> recipe.optim.lr
+        0.02
+    """
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] = "run"
+    """Names the run's folder."""
+    about: str = ""
+    """What this recipe is for, in a sentence."""
+    data: Data
+    augment: Augment = Augment()
+    model: ModelSpec = CNN()
+    optim: OptimSpec = Adam()
+    schedule: ScheduleSpec = Constant()
+    train: Train = Train()
+    evaluate: Evaluate = Evaluate()
+
+    @model_validator(mode="after")
+    def _choosing_needs_validation(self) -> Self:
+        if self.data.validation:
+            return self
+        watched = {"schedule.monitor": self.schedule.monitor} if isinstance(self.schedule, Plateau) else {}
+        if self.train.keep == "best" or self.train.early_stop:
+            watched["train.monitor"] = self.train.monitor
+        for key, figure in watched.items():
+            if figure.startswith("val_"):
+                raise ValueError(
+                    f"{key} = {figure!r} needs validation images, but data.validation = 0; "
+                    "set data.validation = 0.1, or keep the last weights with train.keep = 'last'"
+                )
+        return self
+
+    @classmethod
+    def load(cls, target: str, overrides: tuple[str, ...] | list[str] = ()) -> Recipe:
+        """Load a recipe by name, from a TOML file, or for a path to your own images.
+
+        Args:
+            target: a shipped recipe's name, a ``.toml`` file, or a path to images.
+            overrides: dotted assignments such as ``"optim.lr=0.02"``.
+
+        Raises:
+            InputError: with every fault of the recipe at once.
+
+        Example:
+            >>> Recipe.load("digits", ["train.epochs=3"]).train.epochs
+            3
+        """
+        from imagette.recipe.load import resolve
+
+        return resolve(target, overrides).recipe
+
+    def replace(self, **values: Any) -> Recipe:
+        """Make a recipe that differs in the given dotted keys.
+
+        Naming another component (``model.name``) starts from that component's defaults.
+
+        Raises:
+            InputError: with every fault at once.
+
+        Example:
+            >>> Recipe.load("digits").replace(**{"model.name": "lenet"}).model.name
+            'lenet'
+        """
+        from imagette.recipe.load import replaced
+
+        return replaced(self, values)
+
+    def items(self) -> Iterator[tuple[str, Any]]:
+        """Yield every dotted key with its value, in the order of the page.
+
+        Example:
+            >>> dict(Recipe.load("digits").items())["data.name"]
+            'digits'
+        """
+        for key, value in self.model_dump().items():
+            if isinstance(value, dict):
+                yield from ((f"{key}.{inner}", v) for inner, v in value.items())
+            else:
+                yield key, value

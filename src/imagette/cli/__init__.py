@@ -1,0 +1,1 @@
+"""Layer 6: the command line, one thin file a command: parse, call, print."""

@@ -93,8 +93,8 @@ class ImageSet:
             False
         """
         total = hashlib.sha256(json.dumps([self.images.shape, self.classes]).encode())
-        total.update(np.ascontiguousarray(self.images))
-        total.update(np.ascontiguousarray(self.labels.astype("<i8")))
+        total.update(np.ascontiguousarray(self.images).data)
+        total.update(np.ascontiguousarray(self.labels, "<i8").data)
         return total.hexdigest()[:16]
 
     def take(self, indices: npt.ArrayLike) -> ImageSet:
@@ -105,6 +105,10 @@ class ImageSet:
         """
         chosen = np.asarray(indices, dtype=np.int64)
         return replace(self, images=self.images[chosen], labels=self.labels[chosen], ids=self.ids[chosen])
+
+    def note(self, text: str) -> ImageSet:
+        """Add a line to the history that a user should read."""
+        return replace(self, provenance={**self.provenance, "notes": [*self.provenance.get("notes", []), text]})
 
     def counts(self) -> dict[str, int]:
         """Count the images of every class.

@@ -1,0 +1,1 @@
+"""Layer 3: training and prediction in memory, without a folder."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -194,6 +195,8 @@ def _fault(detail: ErrorDetails, origins: Mapping[str, str]) -> str:
     origin = f" ({origins[key]})" if key in origins else ""
     received = detail.get("input")
     where = f"{key}{origin}: " if key else ""
+    if section == "base":
+        return f"{where}only a recipe file can have a base"
     if detail["type"] == "extra_forbidden":
         return f"{where}unknown key; {suggestion(rest[0] if rest else section, _keys(detail, section, rest))}"
     if detail["type"] == "union_tag_invalid":
@@ -204,6 +207,12 @@ def _fault(detail: ErrorDetails, origins: Mapping[str, str]) -> str:
         return f"{key}: name is missing"
     if detail["type"] == "missing":
         return f"{where}is missing"
+    if detail["type"] in ("model_type", "model_attributes_type"):
+        example = f"{section}.name={received}" if section in COMPONENTS else f"{section}.key=value"
+        return f"{where}received {received!r}; {section} is a section: write {example}"
+    if detail["type"] == "literal_error":
+        names = re.findall(r"'([^']*)'", detail["ctx"]["expected"])
+        return f"{where}received {received!r}; {suggestion(str(received), names)}"
     if detail["type"] == "value_error":
         return f"{where}{detail['msg'].removeprefix('Value error, ')}"
     message = detail["msg"][0].lower() + detail["msg"][1:]

@@ -2,48 +2,59 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, model_validator
 
 from imagette.recipe.section import Section
 
 Probability = Annotated[float, Field(ge=0, lt=1)]
+Width = Annotated[int, Field(ge=1, le=65536)]
 
 
-class Linear(Section):
+class Model(Section):
+    """What all models share."""
+
+    name: str
+    """Which architecture: ``imagette models list``."""
+
+
+class Linear(Model):
     """One fully connected layer (article A1, step 2)."""
 
     name: Literal["linear"] = "linear"
 
 
-class LinearByHand(Section):
+class LinearByHand(Model):
     """The linear model that brings its own, hand-written gradient (article A1, step 1)."""
 
     name: Literal["linear-by-hand"] = "linear-by-hand"
     init_std: Annotated[float, Field(gt=0)] = 0.01
     """Standard deviation of the first weights and biases; 0.01 as published."""
+    delta: Literal["softmax", "logits"] = "softmax"
+    """What the labels are subtracted from to get the gradient. ``softmax`` is right; ``logits`` is article A1's
+    mistake, kept so that its figure can be reproduced: it fits a least-squares regression instead."""
 
 
-class SingleConv(Section):
+class SingleConv(Model):
     """One 3x3 convolution with one channel out, then a linear layer (article A1, step 3)."""
 
     name: Literal["single-conv"] = "single-conv"
 
 
-class CNN(Section):
+class CNN(Model):
     """Two convolutions, each with ReLU and pooling, then two linear layers (article A1, step 4)."""
 
     name: Literal["cnn"] = "cnn"
-    widths: Annotated[tuple[PositiveInt, ...], Field(min_length=1, max_length=4)] = (32, 64)
+    widths: Annotated[tuple[Width, ...], Field(min_length=1, max_length=4)] = (32, 64)
     """Channels of each convolution; every one is followed by a 2x2 pooling, which halves the image."""
-    hidden: PositiveInt = 128
+    hidden: Width = 128
     """Width of the hidden linear layer."""
     dropout: Probability = 0.0
     """Share of the hidden layer set to zero in training; raise it when training runs ahead of validation."""
 
 
-class LeNet(Section):
+class LeNet(Model):
     """LeNet-5: two 5x5 convolutions with pooling, three linear layers (article A4)."""
 
     name: Literal["lenet"] = "lenet"
@@ -54,28 +65,28 @@ class LeNet(Section):
     padding: Annotated[int, Field(ge=0, le=2)] = 0
     """Zeros around the image before the first convolution; 2 keeps 28x28."""
     dropout: Probability = 0.0
-    """Share of both hidden linear layers set to zero in training."""
+    """Share of the last hidden layer set to zero in training; 0.5 in article A4's variant."""
 
 
-class BatchNormCNN(Section):
+class BatchNormCNN(Model):
     """Three convolutions with batch normalisation and one linear layer (article A2)."""
 
     name: Literal["batchnorm-cnn"] = "batchnorm-cnn"
 
 
-class VGG(Section):
+class VGG(Model):
     """A VGG-like net: two pairs of convolutions, then two linear layers (article A0)."""
 
     name: Literal["vgg"] = "vgg"
-    widths: Annotated[tuple[PositiveInt, PositiveInt], Field()] = (64, 128)
+    widths: tuple[Width, Width] = (64, 128)
     """Channels of the first and of the second pair."""
-    hidden: PositiveInt = 512
+    hidden: Width = 512
     """Width of the hidden linear layer."""
     dropout: Probability = 0.5
     """Share of the hidden layer set to zero in training."""
 
 
-class AlexNet(Section):
+class AlexNet(Model):
     """An AlexNet-like net for 32x32: four convolutions, three linear layers (article A3)."""
 
     name: Literal["alexnet"] = "alexnet"
@@ -85,21 +96,30 @@ class AlexNet(Section):
     """Dropout after pool1, pool2, conv4, fc1, fc2; stage 7 has 0.5 in all five, stage 8 0.3, 0.3, 0.1, 0, 0."""
 
 
-class ResNet(Section):
+class ResNet(Model):
     """A residual net for small images: three stages of basic blocks (He et al., 2015, section 4.2)."""
 
     name: Literal["resnet"] = "resnet"
-    depth: PositiveInt = 20
-    """Number of weighted layers, 6n + 2: 8, 14, 20, 32, 44, 56, 110."""
-    width: PositiveInt = 16
+    depth: Annotated[int, Field(ge=8, le=1202)] = 20
+    """Number of weighted layers, 6n + 2: 8, 14, 20, 32, 44, 56, 110, ...; deeper learns more and takes longer."""
+    width: Annotated[int, Field(ge=1, le=4096)] = 16
     """Channels of the first stage; they double in the second and the third."""
 
+    @model_validator(mode="after")
+    def _whole_blocks(self) -> Self:
+        if extra := (self.depth - 2) % 6:
+            below = self.depth - extra
+            raise ValueError(
+                f"depth is 6n + 2 (8, 14, 20, 26, ...); received {self.depth}: take {below} or {below + 6}"
+            )
+        return self
 
-class Custom(Section):
+
+class Custom(Model):
     """Your own ``torch.nn.Module``: given from Python, or made by a function that can be imported."""
 
     name: Literal["custom"] = "custom"
-    factory: str = ""
+    factory: Annotated[str, Field(pattern=r"^([\w.]+:[\w.]+)?$")] = ""
     """``package.module:callable``, called as ``callable(shape=(C, H, W), classes=K)``; empty when the module is
     given from Python as ``imagette.train(recipe, model=module)``."""
 

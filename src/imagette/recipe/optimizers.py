@@ -150,6 +150,15 @@ class Plateau(Schedule):
             raise ValueError("plateau follows a figure, not the clock: warmup and restarts must stay unset")
         return self
 
+    @model_validator(mode="after")
+    def _improvement_is_possible(self) -> Self:
+        if self.threshold_mode == "rel" and self.threshold >= 1:
+            raise ValueError(
+                f"threshold = {self.threshold:g} of the best figure can never be met: "
+                "set threshold < 1, or threshold_mode = 'abs'"
+            )
+        return self
+
 
 class Cosine(Schedule):
     """Fall along half a cosine to ``final`` times the rate (Loshchilov and Hutter, 2017)."""

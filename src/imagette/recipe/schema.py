@@ -119,7 +119,7 @@ class Train(Section):
     """Stop after so many epochs without a better ``monitor``; 0: never."""
     device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")] = "auto"
     """Where to train; auto takes a GPU if there is one."""
-    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Numbers of the forward and backward pass; auto takes bfloat16 where the hardware computes it natively."""
     layout: Literal["auto", "channels_last", "contiguous"] = "auto"
     """Order of an image batch in memory; auto takes what is faster on the device."""

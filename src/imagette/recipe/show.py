@@ -51,7 +51,8 @@ def differences(a: Recipe, b: Recipe) -> Iterator[tuple[str, str, str]]:
     left, right = dict(a.items()), dict(b.items())
     for key in [*left, *(k for k in right if k not in left)]:
         if left.get(key) != right.get(key):
-            yield key, *(value_text(side[key]) if key in side else "-" for side in (left, right))
+            old, new = (value_text(side[key]) if key in side else "-" for side in (left, right))
+            yield key, old, new
 
 
 def reasons(section: type[BaseModel]) -> dict[str, str]:

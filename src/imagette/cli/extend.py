@@ -1,0 +1,36 @@
+"""imagette extend."""
+
+from __future__ import annotations
+
+import click
+
+from imagette.cli import arguments
+from imagette.cli.result import announce
+
+
+@click.command("extend", epilog=arguments.examples("imagette extend runs/fashion-mnist-1 --epochs 20 --factor 0.1"))
+@arguments.run
+@click.option("--epochs", type=click.IntRange(min=1), required=True, help="How many epochs to add.")
+@click.option(
+    "--factor",
+    type=click.FloatRange(min=0, min_open=True),
+    default=0.1,
+    show_default=True,
+    help="What the rate is multiplied by where the schedule starts a new leg.",
+)
+@arguments.quiet
+def command(run: str, epochs: int, factor: float, quiet: bool) -> None:
+    """Train a finished run for more epochs.
+
+    The result is a new run in a folder of its own; RUN stays as it is. Weights, optimizer and averages go on where
+    they stood. What the learning rate does depends on the schedule:
+
+    Constant, step, multistep and plateau do not depend on the length: the rate goes on as if the epochs had been
+    asked for at first.
+
+    Cosine, onecycle and linear have come to their end: a new leg starts over the added epochs, at the first leg's
+    rate times --factor.
+    """
+    import imagette
+
+    announce(imagette.extend(run, epochs, factor=factor, progress=not quiet))

@@ -1,0 +1,87 @@
+"""imagette models list | show."""
+
+from __future__ import annotations
+
+import inspect
+from typing import get_args
+
+import click
+
+from imagette.cli import arguments
+from imagette.cli.menu import Menu
+from imagette.cli.output import columns, shape_text, table
+from imagette.core.errors import InputError
+
+
+@click.group("models", cls=Menu)
+def command() -> None:
+    """List models and show their layers."""
+
+
+@command.command("list")
+def list_() -> None:
+    """List the models that a recipe can name."""
+    from imagette.recipe.models import ModelSpec
+
+    specs = get_args(get_args(ModelSpec)[0])
+    rows = [(spec.model_fields["name"].default, (inspect.getdoc(spec) or "").splitlines()[0]) for spec in specs]
+    columns(("model", "what it is"), sorted(rows))
+
+
+def _shape(_: click.Context, __: click.Parameter, text: str) -> tuple[int, int, int]:
+    sides = text.lower().split("x")
+    if len(sides) != 3 or not all(side.isdecimal() and int(side) > 0 for side in sides):
+        raise click.BadParameter(f"{text!r} is not channels x height x width, as in 3x32x32")
+    channels, height, width = map(int, sides)
+    return channels, height, width
+
+
+@command.command(
+    "show", epilog=arguments.examples("imagette models show vgg --shape 3x32x32 --classes 100 model.dropout=0.3")
+)
+@click.argument("name", metavar="MODEL")
+@arguments.assignments
+@click.option("--shape", default="1x28x28", show_default=True, callback=_shape, metavar="CxHxW", help="An image.")
+@click.option("--classes", type=click.IntRange(min=2), default=10, show_default=True, metavar="K", help="Classes.")
+def show(name: str, assignments: tuple[str, ...], shape: tuple[int, int, int], classes: int) -> None:
+    """Show a model's layers for images of a shape.
+
+    For each layer: the shape of what it gives, its parameters, its multiply-adds and the memory of what it gives, for
+    one image in 32-bit numbers. KEY=VALUE sets the model's own parameters.
+    """
+    from imagette.recipe.schema import Recipe
+
+    if foreign := [word for word in assignments if not word.startswith("model.")]:
+        raise InputError(f"{foreign[0]!r} is not a value of the model", hint="write model.KEY=VALUE")
+    spec = Recipe.load("digits", [f"model.name={name}", *assignments]).model
+
+    from imagette import models
+    from imagette.models.inspect import layer_table
+
+    rows = layer_table(models.build(spec, shape, classes), shape)
+    headings = ("layer", "kind", "output", ">parameters", ">multiply-adds", ">memory")
+    table(
+        f"{spec.name} for {shape_text(shape)} and {classes} classes",
+        headings,
+        [
+            (
+                row.name,
+                row.kind,
+                shape_text(row.output_shape),
+                f"{row.parameters:,}",
+                f"{row.multiply_adds:,}",
+                _bytes(row.memory_bytes),
+            )
+            for row in rows
+        ],
+    )
+    parameters = sum(row.parameters for row in rows)
+    click.echo(f"\nparameters     {parameters:,} ({_bytes(4 * parameters)})")
+    click.echo(f"multiply-adds  {sum(row.multiply_adds for row in rows):,} an image")
+    click.echo(f"memory         {_bytes(sum(row.memory_bytes for row in rows))} an image, for what the layers give")
+
+
+def _bytes(count: int) -> str:
+    """Write an amount of memory."""
+    power = min(max(count, 1).bit_length() - 1, 39) // 10
+    return f"{count / 1024**power:.4g} {('B', 'KiB', 'MiB', 'GiB')[power]}"

@@ -1,0 +1,76 @@
+"""Tables and figures on standard output, in which no name can act as markup or move the cursor."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+
+import click
+
+
+def inert(text: object) -> str:
+    r"""Write what a terminal would obey, such as an escape in a file's name, as letters.
+
+    Example:
+        >>> inert("red\x1b[31m.png")
+        'red\\x1b[31m.png'
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in str(text))
+
+
+def columns(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print aligned columns, without rich, which would make quick commands slow.
+
+    Args:
+        headings: one a column; ``>`` in front aligns it to the right.
+        rows: the cells.
+
+    Example:
+        >>> columns(("name", ">images"), [("digits", 1797)])
+        name    images
+        digits    1797
+    """
+    lines = [[h.removeprefix(">") for h in headings], *([inert(cell) for cell in row] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        cells = zip(line, widths, headings, strict=True)
+        aligned = (text.rjust(width) if h.startswith(">") else text.ljust(width) for text, width, h in cells)
+        click.echo("  ".join(aligned).rstrip())
+
+
+def table(title: str, headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print a table with its rule; on a terminal long cells wrap, in a pipe they stay whole.
+
+    Args:
+        title: above the table, if it is not empty.
+        headings: one a column; ``>`` in front aligns it to the right.
+        rows: the cells.
+    """
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for heading in headings:
+        grid.add_column(Text(heading.removeprefix(">")), justify="right" if heading.startswith(">") else "left")
+    for row in rows:
+        grid.add_row(*(Text(inert(cell)) for cell in row))
+    if title:
+        click.echo(f"\n{inert(title)}\n")
+    Console(highlight=False, width=None if sys.stdout.isatty() else 10_000).print(grid)
+
+
+def percent(share: float) -> str:
+    """Write a share as a percentage.
+
+    Example:
+        >>> percent(0.9178)
+        '91.78 %'
+    """
+    return f"{100 * share:.2f} %"
+
+
+def shape_text(shape: Sequence[int]) -> str:
+    """Write a shape as in ``1x28x28``."""
+    return "x".join(map(str, shape))

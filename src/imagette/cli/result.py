@@ -1,0 +1,31 @@
+"""What a training prints at its end: the figure, the place, and what to try next."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from imagette.cli.output import inert, percent
+
+if TYPE_CHECKING:
+    from imagette.runs.run import Run
+
+
+def accuracy_text(figures: dict[str, Any], confidence: float) -> str:
+    """Write an accuracy with its interval and the number of images behind it."""
+    low, high = percent(figures["accuracy_low"]), percent(figures["accuracy_high"])
+    return f"{percent(figures['accuracy'])} ({100 * confidence:g} % interval {low} to {high}, {figures['n']:,} images)"
+
+
+def announce(run: Run) -> None:
+    """Print the result of a training and the next commands."""
+    folder = shlex.quote(inert(run.path))
+    epochs = max(1, run.recipe.train.epochs // 2)
+    click.echo(f"test accuracy  {accuracy_text(run.summary['test'], run.recipe.evaluate.confidence)}")
+    click.echo(f"run            {inert(run.path)}")
+    click.echo("try next:")
+    click.echo(f"  imagette test {folder}                the figures of every class, and what is mistaken for what")
+    click.echo(f"  imagette predict {folder} IMAGES...   classify your own images")
+    click.echo(f"  imagette extend {folder} --epochs {epochs}   train on")

@@ -1,0 +1,57 @@
+"""imagette test."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from imagette.cli import arguments
+from imagette.cli.output import percent, table
+from imagette.cli.result import accuracy_text
+
+PAIRS = 10
+
+
+@click.command("test")
+@arguments.run
+@arguments.as_json
+def command(run: str, as_json: bool) -> None:
+    """Measure a run again on its test images.
+
+    Nothing is read from the run's own figures: the model classifies every test image anew. Shows the accuracy, the
+    table of classes with intervals, and the pairs of classes that are mistaken for each other most.
+    """
+    import imagette
+
+    trained = imagette.load(run)
+    figures = trained.test()
+    if as_json:
+        click.echo(json.dumps(figures, indent=2))
+        return
+    confidence = trained.recipe.evaluate.confidence
+    click.echo(f"accuracy           {accuracy_text(figures, confidence)}")
+    if "top5" in figures:
+        click.echo(f"among the first 5  {percent(figures['top5'])}")
+    click.echo(f"log-likelihood     {-figures['nll']:.4f} nats an image")
+    click.echo(f"calibration error  {percent(figures['calibration_error'])}")
+    _show_classes(figures, confidence)
+    pairs = [pair for pair in figures["most_confused"] if pair[2]][:PAIRS]
+    if pairs:
+        table("Most often mistaken for each other", ("class", "class", ">times"), pairs)
+
+
+def _show_classes(figures: dict[str, Any], confidence: float) -> None:
+    interval = f">{100 * confidence:g} % interval of the recall"
+    headings = ("class", ">images", ">precision", ">recall", ">F1", interval)
+    rows = [
+        (
+            row["name"],
+            row["support"],
+            *(percent(row[key]) for key in ("precision", "recall", "f1")),
+            f"{percent(row['recall_low'])} to {percent(row['recall_high'])}",
+        )
+        for row in figures["per_class"]
+    ]
+    table("By class", headings, rows)

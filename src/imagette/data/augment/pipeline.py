@@ -1,0 +1,177 @@
+"""A recipe's augmentation: which operations, in which order, with which random numbers."""
+
+from __future__ import annotations
+
+from itertools import accumulate, pairwise
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from imagette.core.errors import InputError
+from imagette.data.augment.blank import Cutout, Erase
+from imagette.data.augment.color import Grayscale, Hue, brightness, contrast, saturation
+from imagette.data.augment.draws import Draw
+from imagette.data.augment.geometry import Affine, FlipAndCrop
+from imagette.data.augment.mix import CutMix, Mixup
+from imagette.data.augment.normalize import Normalize, dense
+from imagette.recipe.schema import Augment
+
+COLOR_ONLY = ("saturation", "hue", "grayscale")
+AFFINE = ("rotation", "translate", "scale", "shear")
+
+
+class Random(Protocol):
+    """What needs random numbers."""
+
+    @property
+    def draws(self) -> tuple[Draw, ...]:
+        """Say which."""
+
+
+class Operation(Random, Protocol):
+    """A change of float images, in place or not."""
+
+    def __call__(self, images: Tensor, numbers: Tensor, /) -> Tensor:
+        """Change images (B, C, H, W) float32 by numbers (B, columns of its draws)."""
+
+
+class Augmentation:
+    """What a recipe does to a training batch.
+
+    The order is: mirror and crop, affine map, brightness, contrast, saturation, hue, grayscale, normalisation, random
+    erasing, cutout; then, apart, mixup or cutmix. Every image's part is a function of (seed, epoch, its index) alone:
+    the batch that it comes in changes nothing but its partner in a mix.
+
+    Args:
+        spec: the recipe's ``[augment]``.
+        shape: (C, H, W) of the images.
+        mean: (C,) in pixel units, 0 to 255; with ``std``, what normalisation takes off.
+        std: (C,) in pixel units.
+        device: where the batches are.
+        classes: K, of the mixed labels.
+
+    Raises:
+        InputError: for what the images do not allow (colour of gray images, a padding larger than the image).
+
+    Example:
+        >>> spec = Augment(flip="alternating", crop_padding=2)
+        >>> augment = Augmentation(spec, (1, 28, 28), torch.tensor([72.9]), torch.tensor([90.0]), "cpu", classes=10)
+        >>> draws = augment.draws(60, seed=0, epoch=3)
+        >>> images = torch.zeros(4, 1, 28, 28, dtype=torch.uint8)
+        >>> augment(images, draws[[7, 3, 20, 11]], epoch=3).shape
+        torch.Size([4, 1, 28, 28])
+    """
+
+    def __init__(
+        self,
+        spec: Augment,
+        shape: tuple[int, int, int],
+        mean: Tensor,
+        std: Tensor,
+        device: torch.device | str,
+        classes: int,
+    ) -> None:
+        _check_channels(spec, shape)
+        self._device = device
+        self._normalize = Normalize(mean, std, device)
+        self._move = FlipAndCrop(spec, shape) if spec.flip != "none" or spec.crop_padding else None
+        self._before = _before_normalising(spec, shape, device)
+        self._after = _after_normalising(spec, shape)
+        self._mix = Mixup(spec.mixup, classes) if spec.mixup else CutMix(spec.cutmix, classes) if spec.cutmix else None
+        self.mixes = self._mix is not None
+        operations: list[Random] = [o for o in (self._move, *self._before, *self._after, self._mix) if o is not None]
+        self._draws = [draw for operation in operations for draw in operation.draws]
+        ends = accumulate((sum(draw.columns for draw in operation.draws) for operation in operations), initial=0)
+        self._columns = {o: slice(*bounds) for o, bounds in zip(operations, pairwise(ends), strict=True)}
+
+    def draws(self, n: int, seed: int, epoch: int) -> Tensor | None:
+        """Draw an epoch's random numbers, (n, K) float32 on the device, row i for image i; None when none are needed.
+
+        Args:
+            n: number of training images.
+            seed: of the run.
+            epoch: from 0.
+        """
+        if not self._draws:
+            return None
+        numbers = np.concatenate([draw.numbers(n, seed, epoch) for draw in self._draws], axis=1)
+        return torch.from_numpy(numbers).to(self._device)
+
+    def __call__(self, images: Tensor, draws: Tensor | None, epoch: int) -> Tensor:
+        """Augment and normalise a batch.
+
+        Args:
+            images: (B, C, H, W) uint8; the result keeps its layout, contiguous or channels_last.
+            draws: (B, K), the rows of these images.
+            epoch: from 0; it tells which half an alternating flip mirrors.
+
+        Returns:
+            (B, C, H, W) float32.
+        """
+        images = dense(images)
+        moved = images if self._move is None else self._move(images, self._of(draws, self._move), epoch)
+        if not (self._before or self._after):
+            return self._normalize(moved)
+        pixels = moved.to(torch.float32, memory_format=torch.contiguous_format, copy=True)
+        for operation in self._before:
+            pixels = operation(pixels, self._of(draws, operation))
+        pixels = self._normalize.apply_(pixels)
+        for operation in self._after:
+            pixels = operation(pixels, self._of(draws, operation))
+        return pixels if images.is_contiguous() else pixels.contiguous(memory_format=torch.channels_last)
+
+    def mix(self, images: Tensor, labels: Tensor, draws: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Mix each image and label with the next one of the batch (the last with the first), where the recipe says so.
+
+        Args:
+            images: (B, C, H, W) float32, normalised.
+            labels: (B,) int64.
+            draws: (B, K), the rows of these images.
+
+        Returns:
+            Images of the same shape and layout, and soft labels (B, K) float32; both as they were without a mix.
+        """
+        if self._mix is None:
+            return images, labels
+        return self._mix(images, labels, self._of(draws, self._mix))
+
+    def _of(self, draws: Tensor | None, operation: Random) -> Tensor:
+        assert draws is not None, "an augmentation that draws needs the rows of its draws"
+        return draws[:, self._columns[operation]]
+
+
+def _check_channels(spec: Augment, shape: tuple[int, int, int]) -> None:
+    for key in COLOR_ONLY:
+        if (value := getattr(spec, key)) and shape[0] != 3:
+            raise InputError(
+                f"augment.{key} = {value:g} needs images of three channels, but these have {shape[0]}",
+                hint=f"leave it out: augment.{key}=0",
+            )
+
+
+def _before_normalising(spec: Augment, shape: tuple[int, int, int], device: torch.device | str) -> list[Operation]:
+    operations: list[Operation] = []
+    if any(getattr(spec, key) for key in AFFINE):
+        operations.append(Affine(spec, shape, device))
+    if spec.brightness:
+        operations.append(brightness(spec.brightness))
+    if spec.contrast:
+        operations.append(contrast(spec.contrast))
+    if spec.saturation:
+        operations.append(saturation(spec.saturation))
+    if spec.hue:
+        operations.append(Hue(spec.hue, device))
+    if spec.grayscale:
+        operations.append(Grayscale(spec.grayscale))
+    return operations
+
+
+def _after_normalising(spec: Augment, shape: tuple[int, int, int]) -> list[Operation]:
+    operations: list[Operation] = []
+    if spec.erase:
+        operations.append(Erase(spec.erase))
+    if spec.cutout:
+        operations.append(Cutout(spec.cutout, shape))
+    return operations

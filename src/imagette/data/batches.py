@@ -1,0 +1,84 @@
+"""Batches from a data set that sits on the device as one uint8 tensor: one gather each, no Python per image."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from imagette.data.imageset import ImageSet
+
+
+def seed_of(*parts: int) -> int:
+    """Mix whole numbers into one 63-bit seed; neighbours give unrelated seeds (numpy's SeedSequence).
+
+    Example:
+        >>> seed_of(0, 1) == seed_of(0, 1), seed_of(0, 1) == seed_of(1, 0)
+        (True, False)
+    """
+    return int(np.random.SeedSequence(parts).generate_state(1, np.uint64)[0] >> 1)
+
+
+class Batches:
+    """The training images, batch by batch, in an order that is a function of (seed, epoch) alone.
+
+    Args:
+        images: the data set; its pixels are moved to the device once.
+        batch_size: images a batch.
+        seed: decides the order of every epoch.
+        shuffle: a new order each epoch, or the order of the data set.
+        drop_last: leave out the last batch where it is smaller.
+        device: where the pixels lie.
+        channels_last: give the batches in that memory format.
+
+    Example:
+        >>> import numpy as np
+        >>> from imagette.data.imageset import ImageSet
+        >>> pixels = np.zeros((5, 1, 2, 2), np.uint8)
+        >>> few = ImageSet(pixels, np.array([0, 1, 0, 1, 0]), ("a", "b"), np.arange(5).astype(str), {})
+        >>> [len(labels) for _, _, labels in Batches(few, batch_size=2).epoch(0)]
+        [2, 2, 1]
+    """
+
+    def __init__(
+        self,
+        images: ImageSet,
+        batch_size: int,
+        seed: int = 0,
+        shuffle: bool = True,
+        drop_last: bool = False,
+        device: torch.device | str = "cpu",
+        channels_last: bool = True,
+    ) -> None:
+        # Rows hold whole pixels for channels_last: the gather then yields that format without another copy.
+        pixels = np.ascontiguousarray(images.images.transpose(0, 2, 3, 1)) if channels_last else images.images
+        self.pixels = torch.from_numpy(pixels).to(device)  # (N, H, W, C) or (N, C, H, W) uint8
+        self.labels = torch.from_numpy(images.labels).to(device)  # (N,) int64
+        self.batch_size, self.seed, self.shuffle = batch_size, seed, shuffle
+        self.channels_last = channels_last
+        self.used = len(images) - (len(images) % batch_size if drop_last else 0)
+
+    def __len__(self) -> int:
+        """Count the batches of an epoch."""
+        return math.ceil(self.used / self.batch_size)
+
+    def order(self, epoch: int) -> Tensor:
+        """Give the epoch's order of images, (N,) int64."""
+        n = len(self.labels)
+        if not self.shuffle:
+            return torch.arange(n)
+        return torch.randperm(n, generator=torch.Generator().manual_seed(seed_of(self.seed, 0, epoch)))
+
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """Yield (indices (B,), images (B, C, H, W) uint8, labels (B,) int64) from batch ``start`` on."""
+        order = self.order(epoch)[: self.used].to(self.pixels.device)
+        for index in torch.split(order, self.batch_size)[start:]:
+            images = self.pixels.index_select(0, index)
+            yield (
+                index,
+                images.permute(0, 3, 1, 2) if self.channels_last else images,
+                self.labels.index_select(0, index),
+            )

@@ -1,0 +1,138 @@
+"""Catalog data sets as ImageSets: from the cache, or from the first source that gives the published bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from imagette.core.console import say
+from imagette.core.errors import InputError
+from imagette.core.files import exclusive
+from imagette.core.registry import unknown
+from imagette.data import audit, digits, sources, store
+from imagette.data.catalog import entry as catalog_entry
+from imagette.data.entry import Entry, File
+from imagette.data.formats.idx import Arrays
+from imagette.data.imageset import ImageSet
+
+Pair = tuple[ImageSet, ImageSet]
+ANY = "any"
+
+
+def fetch(name: str, division: str = ANY) -> Pair:
+    """Give a catalog data set's training and test images.
+
+    What was fetched once is kept, and found again without a network. Several processes at once fetch once.
+
+    Args:
+        name: a key of ``CATALOG``.
+        division: whose division into training and test images; ``any`` takes the first to be had.
+
+    Returns:
+        Training and test images; ``provenance["division"]`` says whose division they are.
+
+    Raises:
+        InputError: when there is no such data set, or not in this division.
+        EnvironmentFault: when no source gives it (every source is named with its reason), or the disk is full.
+
+    Example:
+        >>> train, test = fetch("digits")
+        >>> len(train), len(test), train.shape
+        (1442, 355, (1, 8, 8))
+    """
+    return obtain(catalog_entry(name), division)
+
+
+def obtain(entry: Entry, division: str = ANY) -> Pair:
+    """Do what ``fetch`` does for an entry of any catalog."""
+    divisions = _divisions(entry, division)
+    if not entry.bundles:
+        return _pair(entry, *digits.read(), _provenance(entry, divisions[0], "scikit-learn", ()))
+    kept = _kept(entry, divisions)
+    if kept:
+        return kept
+    with _alone(entry):
+        return _kept(entry, divisions) or _import(entry, division)  # while this one waited, another may have fetched it
+
+
+def is_cached(name: str, division: str = ANY) -> bool:
+    """Tell whether a catalog data set is there without a network.
+
+    Example:
+        >>> is_cached("digits")
+        True
+    """
+    entry = catalog_entry(name)
+    return not entry.bundles or any(store.file(entry, each).exists() for each in _divisions(entry, division))
+
+
+def verify(name: str) -> list[str]:
+    """Check every byte that is kept of a catalog data set.
+
+    Returns:
+        A line for each file: its name, its digest, ``ok``.
+
+    Raises:
+        InputError: when there is no such data set, or nothing of it is kept.
+        EnvironmentFault: when a file is damaged; the message holds every line.
+
+    Example:
+        >>> verify("digits")[0].split()[-1]
+        'ok'
+    """
+    return audit.check(catalog_entry(name))
+
+
+def _divisions(entry: Entry, division: str) -> tuple[str, ...]:
+    if division == ANY:
+        return entry.divisions
+    if division not in entry.divisions:
+        raise unknown(f"division of {entry.name}", division, [ANY, *entry.divisions])
+    return (division,)
+
+
+def _kept(entry: Entry, divisions: tuple[str, ...]) -> Pair | None:
+    return next((pair for each in divisions if (pair := store.load(entry, each))), None)
+
+
+@contextmanager
+def _alone(entry: Entry) -> Iterator[None]:
+    """Let one process at a time fetch; the others are told that they wait."""
+    lock, what = store.folder(entry) / "lock", f"{entry.name} is being fetched: its cache"
+    with ExitStack() as held:
+        try:
+            held.enter_context(exclusive(lock, what, timeout=0))
+        except InputError as error:
+            say(f"{error.message}; waiting for it")
+            held.enter_context(exclusive(lock, what))
+        for abandoned in store.folder(entry).glob(".*.tmp"):  # by a process that was killed while it wrote
+            abandoned.unlink()
+        yield
+
+
+def _import(entry: Entry, division: str) -> Pair:
+    found = sources.find(entry, division, store.downloads(entry))
+    provenance = _provenance(entry, found.bundle.division, found.source, found.bundle.files)
+    pair = _pair(entry, found.train, found.test, provenance)
+    store.save(entry, found.bundle.division, pair)
+    say(f"{entry.name}: {len(pair[0]):,} training and {len(pair[1]):,} test images from {found.source}")
+    if found.bundle.division != entry.divisions[0]:
+        say(f"{entry.name}: divided as {found.bundle.division} divides it, not as {entry.divisions[0]}; runs record it")
+    return pair
+
+
+def _pair(entry: Entry, train: Arrays, test: Arrays, provenance: dict[str, Any]) -> Pair:
+    return store.make_set(entry, "train", train, provenance), store.make_set(entry, "test", test, provenance)
+
+
+def _provenance(entry: Entry, division: str, source: str, files: Sequence[File]) -> dict[str, Any]:
+    return {
+        "name": entry.name,
+        "division": division,
+        "source": source,
+        "files": {file.name: file.checksum or file.contents for file in files},
+        "licence": entry.licence,
+        "citation": entry.citation,
+        "note": entry.note,
+    }

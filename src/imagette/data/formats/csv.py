@@ -1,0 +1,147 @@
+"""CSV files, plain or gzipped: of pixels (see :mod:`imagette.data.formats.pixels`), or of paths and labels.
+
+The latter has a header with a column called ``path`` (or ``file``, ``filename``, ``image``) and one called ``label``
+(or ``class``); other columns are left alone. Paths are relative to the CSV's folder, or absolute; a label is the name
+of a class.
+
+The classes of a pixel CSV are named by its numbers. A file ``classes.txt`` beside it, one name a line from number 0
+on, gives better ones. Kaggle's two Fashion-MNIST files are recognised by what they hold, and bring their class names.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from imagette.core.errors import InputError
+from imagette.data.formats import pixels
+from imagette.data.formats.files import File, printable
+from imagette.data.formats.folder import Listing, read_listing
+from imagette.data.formats.images import Wanted
+from imagette.data.formats.labels import from_numbers
+from imagette.data.formats.pixels import LABEL_COLUMNS, read_pixels
+from imagette.data.formats.text import blocks, first_line
+from imagette.data.imageset import Images, ImageSet
+from imagette.data.importcache import cached
+from imagette.data.splits import Parts
+
+PATH_COLUMNS = ("path", "file", "filename", "image")
+CLASSES_FILE = "classes.txt"
+KNOWN = {"613d570f51368b16": "fashion-mnist", "183663a9f112861a": "fashion-mnist"}
+"""Digest of pixels and labels to the data set of the catalog whose Kaggle division they are."""
+
+
+def read(path: Path, wanted: Wanted) -> Parts:
+    """Import a CSV.
+
+    Args:
+        path: the file.
+        wanted: what the images shall be like.
+
+    Raises:
+        InputError: with the file and line of the first fault.
+    """
+    columns = _path_and_label(path)
+    return Parts(_read_paths(path, columns, wanted) if columns else _read_pixels(path, wanted))
+
+
+def has_labels(path: Path) -> bool:
+    """Tell whether a CSV brings labels, or only images to predict."""
+    return any(cell in LABEL_COLUMNS for cell in _header(path)) or pixels.has_labels(path)
+
+
+def _header(path: Path) -> list[str]:
+    return [cell.strip().lower() for cell in next(csv.reader([first_line(path).text]), [])]
+
+
+def _path_and_label(path: Path) -> tuple[int, int] | None:
+    """Find the two columns of a CSV of paths; None when it is one of pixels."""
+    header = _header(path)
+    paths = [i for i, cell in enumerate(header) if cell in PATH_COLUMNS]
+    labels = [i for i, cell in enumerate(header) if cell in LABEL_COLUMNS]
+    if not paths:
+        return None
+    if not labels:
+        raise InputError(f"{printable(path)}: no column is called {' or '.join(LABEL_COLUMNS)}")
+    return paths[0], labels[0]
+
+
+def _read_paths(path: Path, columns: tuple[int, int], wanted: Wanted) -> ImageSet:
+    listing = Listing()
+    lines = [line for block in blocks(path) for line in block][1:]
+    for line, cells in zip(lines, csv.reader(line.text for line in lines), strict=True):
+        if len(cells) <= max(columns) or not all(cells[column].strip() for column in columns):
+            raise InputError(f"{printable(path)}:{line.number}: a path or a label is missing")
+        file, name = cells[columns[0]].strip(), printable(cells[columns[1]].strip())
+        listing.files.append(_file(path, line.number, file, wanted))
+        listing.names.append(name)
+        listing.places.append(printable(file))
+    if not lines:
+        raise InputError(f"{printable(path)}: holds no rows")
+    listing.classes = sorted(set(listing.names))
+    return read_listing(listing, path, wanted, {"source": "csv of paths", "path": printable(path)})
+
+
+def _file(path: Path, line: int, name: str, wanted: Wanted) -> File:
+    file = path.parent / name
+    if not file.is_file():
+        if wanted.skip_unreadable:
+            return File(str(file), -1, 0)
+        raise InputError(
+            f"{printable(path)}:{line}: no image file {printable(name)!r}",
+            hint=f"paths are relative to {printable(path.parent)}; data.skip_unreadable = true leaves such files out",
+        )
+    found = file.stat()
+    return File(str(file), found.st_size, found.st_mtime_ns)
+
+
+def _read_pixels(path: Path, wanted: Wanted) -> ImageSet:
+    named = path.with_name(CLASSES_FILE)
+    names = _class_names(named) if named.is_file() else None
+
+    def make() -> ImageSet:
+        images, numbers, ids = read_pixels(path)
+        if numbers is None:
+            raise InputError(
+                f"{printable(path)}: has no labels", hint="a column called label, before or after those of the pixels"
+            )
+        about: dict[str, Any] = {"source": "csv of pixels", "path": printable(path), "conversions": {}}
+        known, known_names = _recognise(images, numbers)
+        classes = wanted.classes or names or known_names
+        labels, classes = from_numbers(numbers, ids, classes, wanted.allow_empty_classes)
+        return ImageSet(images, labels, classes, ids, about | known)
+
+    found = path.stat()
+    return cached(path, [found.st_size, found.st_mtime_ns, names, asdict(wanted)], make)
+
+
+def _class_names(file: Path) -> tuple[str, ...]:
+    names = tuple(printable(line.text.strip()) for block in blocks(file) for line in block)
+    if not names:
+        raise InputError(f"{printable(file)}: names no class")
+    return names
+
+
+def _recognise(images: Images, numbers: npt.NDArray[np.int64]) -> tuple[dict[str, Any], tuple[str, ...] | None]:
+    """Say what a known file is, and how its classes are called."""
+    name = KNOWN.get(content_digest(images, numbers))
+    if name is None:
+        return {}, None
+    from imagette.data.catalog import entry
+
+    known = entry(name)
+    note = f"recognised by its content: {known.title}, in Kaggle's division; classes are named accordingly"
+    return {"dataset": name, "division": "kaggle", "notes": [note]}, known.classes
+
+
+def content_digest(images: Images, numbers: npt.NDArray[np.int64]) -> str:
+    """Compute 16 hexadecimal digits of the pixels and labels, whatever the classes are called."""
+    total = hashlib.sha256(np.ascontiguousarray(images).data)
+    total.update(np.ascontiguousarray(numbers, "<i8").data)
+    return total.hexdigest()[:16]

@@ -1,0 +1,197 @@
+"""One image file to pixels: which formats are read, what is converted and how, what is refused.
+
+Only the formats of ``FORMATS`` are tried, whatever a file's name says. From the header alone, before any pixel is
+decoded, a file is refused that is larger than ``MAX_PIXELS`` or holds several frames (the pictures that a camera's
+JPEG carries beside the main one are ignored). Then, in this order:
+
+==================  ==================================================================================
+found               becomes
+==================  ==================================================================================
+EXIF orientation    the picture is turned upright
+16-bit gray         its upper 8 bits; colour of 16 bits likewise
+1-bit               black 0, white 255
+transparency        laid on white (palette entries, gray and colour with alpha alike)
+palette, CMYK       red, green, blue (CMYK by Pillow's formula, without a colour profile)
+gray or colour      what the other images are: gray = 0.299 R + 0.587 G + 0.114 B; colour = gray three times
+another size        resized to the wanted one as a whole, neither cropped nor padded: Pillow's BILINEAR,
+                    which averages over all source pixels when it makes an image smaller
+==================  ==================================================================================
+
+Refused: 32-bit integer and floating-point pixels, whose range nobody knows, and colour spaces such as Lab.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+
+from imagette.core.errors import InputError
+from imagette.data.formats.files import printable
+from imagette.data.imageset import Images
+
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
+EXTENSIONS = frozenset(
+    f".{suffix}"
+    for suffixes in ("png", "jpg jpeg jpe jfif", "bmp dib", "gif", "tif tiff", "webp", "ppm pgm pbm pnm")
+    for suffix in suffixes.split()
+)
+MAX_PIXELS = 50_000_000
+Shape = tuple[int, int, int]  # (C, H, W)
+
+_GRAY = {"1", "L", "LA", "La"}
+_SIXTEEN = {"I;16", "I;16B", "I;16L", "I;16N"}
+_COLOUR = {"P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr"}
+_HINT = f"formats that are read: {', '.join(FORMATS)}; data.skip_unreadable = true leaves such files out at import"
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a file says of its image: width and height when upright, and whether it is gray."""
+
+    width: int
+    height: int
+    gray: bool
+
+
+def header(path: Path) -> Header:
+    """Read an image's size and colour without decoding it.
+
+    Raises:
+        InputError: when it is refused, with its path.
+    """
+    with _opened(path) as image:
+        width, height = image.size
+        if _orientation(image) >= 5:  # lies on its side
+            width, height = height, width
+        return Header(width, height, _is_gray(image))
+
+
+def decode(path: Path, shape: Shape | None = None) -> tuple[Images, list[str]]:
+    """Decode an image file.
+
+    Args:
+        path: a regular file.
+        shape: (channels, height, width) to convert it to; without it, the file's own.
+
+    Returns:
+        The pixels, (C, H, W) uint8, and the names of the conversions that were made.
+
+    Raises:
+        InputError: when it cannot be read or is refused, with its path.
+
+    Example:
+        >>> import tempfile
+        >>> file = Path(tempfile.mkdtemp()) / "white.png"
+        >>> Image.new("1", (3, 2), 1).save(file)
+        >>> decode(file, (1, 2, 2))
+        (array([[[255, 255],
+                [255, 255]]], dtype=uint8), ['1 bit to 8', 'resized'])
+    """
+    with _opened(path) as opened:
+        opened.load()
+        upright, done = _upright(opened)
+        image, converted = _eight_bits(upright)
+        pixels, fitted = fit(image, shape or (len(image.getbands()), image.height, image.width))
+        return pixels, done + converted + fitted
+
+
+def fit(image: Image.Image, shape: Shape) -> tuple[Images, list[str]]:
+    """Bring a gray or colour image to a shape.
+
+    Args:
+        image: of mode L or RGB.
+        shape: (channels, height, width).
+
+    Returns:
+        The pixels, (C, H, W) uint8, and the names of the conversions that were made.
+    """
+    channels, height, width = shape
+    done = []
+    mode = "L" if channels == 1 else "RGB"
+    if image.mode != mode:
+        done.append("colour to gray" if mode == "L" else "gray to colour")
+        image = image.convert(mode)
+    if image.size != (width, height):
+        done.append("resized")
+        image = image.resize((width, height), Image.Resampling.BILINEAR)
+    pixels = np.asarray(image).reshape(height, width, channels)
+    return pixels.transpose(2, 0, 1), done
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    """Open a file, refuse what its header already condemns, and turn whatever its decoder raises into one error."""
+    try:
+        with path.open("rb") as file, Image.open(file, formats=FORMATS) as image:
+            _refuse(image)
+            yield image
+    except InputError as error:
+        raise InputError(f"{printable(path)}: {error.message}", hint=_HINT) from error
+    except MemoryError:
+        raise
+    except UnidentifiedImageError as error:
+        raise InputError(f"{printable(path)}: not an image, or of a format that is not read", hint=_HINT) from error
+    except Image.DecompressionBombError as error:
+        raise InputError(f"{printable(path)}: {_too_large()}", hint=_HINT) from error
+    except Exception as error:  # damaged files make decoders raise nearly anything
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise InputError(f"{printable(path)}: cannot be read as an image: {reason}", hint=_HINT) from error
+
+
+def _refuse(image: Image.Image) -> None:
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        raise InputError(_too_large(f"{width:,} × {height:,} pixels"))
+    if not width * height:
+        raise InputError("holds no pixel")
+    if getattr(image, "is_animated", False) and image.format != "MPO":
+        raise InputError("holds several frames, and one image is one example; save the frame that counts by itself")
+    if not _is_gray(image) and image.mode not in _COLOUR:
+        raise InputError(f"pixels of Pillow's mode {image.mode} are not read; save it as 8-bit gray or RGB")
+
+
+def _too_large(found: str = "the image") -> str:
+    return f"{found} exceeds the limit of {MAX_PIXELS:,} pixels; make it smaller first"
+
+
+def _is_gray(image: Image.Image) -> bool:
+    # Pillow holds some 16-bit gray images in mode I, which for TIFF means 32 bits.
+    return image.mode in _GRAY | _SIXTEEN or (image.mode == "I" and image.format in ("PNG", "PPM"))
+
+
+def _orientation(image: Image.Image) -> int:
+    """Read how the picture was turned when taken, 1 to 8, as far as that is known before it is decoded."""
+    if image.format == "PNG" and "exif" not in image.info:
+        return 1  # Pillow would decode the pixels to look behind them
+    with contextlib.suppress(Exception):  # a damaged note beside the pixels does not make them unreadable
+        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+    return 1
+
+
+def _upright(image: Image.Image) -> tuple[Image.Image, list[str]]:
+    """Turn a decoded image upright."""
+    with contextlib.suppress(Exception):
+        if image.getexif().get(ExifTags.Base.Orientation, 1) in range(2, 9):
+            return ImageOps.exif_transpose(image), ["EXIF orientation applied"]
+    return image, []
+
+
+def _eight_bits(image: Image.Image) -> tuple[Image.Image, list[str]]:
+    """Convert to mode L or RGB."""
+    if image.mode in ("L", "RGB") and not image.has_transparency_data:
+        return image, []
+    if image.mode.startswith("I"):
+        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)), ["16 bits to 8"]
+    if image.has_transparency_data:
+        mode = "L" if _is_gray(image) else "RGB"
+        straight = image.convert("LA") if image.mode == "La" else image
+        white = Image.new("RGBA", image.size, "white")
+        return Image.alpha_composite(white, straight.convert("RGBA")).convert(mode), ["transparency laid on white"]
+    if image.mode == "1":
+        return image.convert("L"), ["1 bit to 8"]
+    return image.convert("RGB"), [f"{'palette' if image.mode == 'P' else image.mode} to RGB"]

@@ -1,0 +1,74 @@
+"""Which files a folder holds: in one order on every machine, without loops, with names that are safe to print."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+
+class File(NamedTuple):
+    """A file found in a folder, and what tells a changed one from it."""
+
+    path: str  # a Path each would take longer to make than 60,000 files take to list
+    size: int
+    modified: int  # nanoseconds
+
+    @property
+    def suffix(self) -> str:
+        """The end of its name, in lower case: ``.png``."""
+        return os.path.splitext(self.path)[1].lower()  # noqa: PTH122
+
+
+def walk(folder: str | Path, within: frozenset[tuple[int, int]] = frozenset()) -> Iterator[File]:
+    """Yield the files of a folder and its folders, sorted by name.
+
+    Hidden names are left out, as are pipes, devices and sockets. Links are followed, but not into a folder that one
+    is already in. A link to nothing is yielded, so that whoever opens it can say so.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> (folder / "again").symlink_to(folder)
+        >>> (folder / "1.png").touch()
+        >>> [file.path.removeprefix(str(folder)) for file in walk(folder)]
+        ['/1.png']
+    """
+    here = os.stat(folder)  # noqa: PTH116
+    within |= {(here.st_dev, here.st_ino)}
+    with os.scandir(folder) as entries:
+        visible = sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name)
+    for entry in visible:
+        if entry.is_dir():
+            there = entry.stat()
+            if (there.st_dev, there.st_ino) not in within:
+                yield from walk(entry.path, within)
+        elif entry.is_file():
+            found = entry.stat()
+            yield File(entry.path, found.st_size, found.st_mtime_ns)
+        elif entry.is_symlink() and not os.path.exists(entry.path):  # noqa: PTH110, an entry has only a name
+            yield File(entry.path, -1, 0)
+
+
+def folders(folder: Path) -> list[Path]:
+    """List the folders in a folder, sorted by name, without hidden ones and links back to itself."""
+    return sorted(
+        inner
+        for inner in folder.iterdir()
+        if inner.is_dir() and not inner.name.startswith((".", "__MACOSX")) and not inner.samefile(folder)
+    )
+
+
+def printable(name: str | Path) -> str:
+    r"""Give a file's name in one normal form, with what could disturb a terminal or a text file escaped.
+
+    Example:
+        >>> printable("cat\n\x1b[31m\udcff")
+        'cat\\n\\x1b[31m\\udcff'
+    """
+    if isinstance(name, str) and name.isascii() and name.isprintable():
+        return name
+    composed = unicodedata.normalize("NFC", str(name))
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in composed)

@@ -1,0 +1,157 @@
+"""Folders of images: a folder a class, with or without a division into training, validation and test.
+
+Either ``root/train/cat/1.jpg`` and, if there are such, ``root/test/…`` and ``root/val/…`` (also ``training``,
+``testing``, ``valid``, ``validation``), or ``root/cat/1.jpg``. A class is named as its folder; its images may lie in
+folders inside it. Hidden files, and files whose names do not end as an image's does, are left out and counted.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from imagette.core.errors import InputError
+from imagette.data.formats.decode import EXTENSIONS
+from imagette.data.formats.files import File, folders, printable, walk
+from imagette.data.formats.images import Decoded, Wanted, decode_all
+from imagette.data.formats.labels import from_names
+from imagette.data.imageset import ImageSet
+from imagette.data.importcache import cached
+from imagette.data.splits import Parts
+
+NAMES = {
+    "train": ("train", "training"),
+    "validation": ("val", "valid", "validation"),
+    "test": ("test", "testing"),
+}
+
+
+@dataclass
+class Listing:
+    """Image files with the names of their classes."""
+
+    files: list[File] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)  # one a file
+    places: list[str] = field(default_factory=list)  # one a file: how it is called in ids and messages
+    classes: list[str] = field(default_factory=list)  # those without files too
+    others: Counter[str] = field(default_factory=Counter)  # what was left out, by kind
+
+
+def read(root: Path, wanted: Wanted) -> Parts:
+    """Import a folder of images.
+
+    Args:
+        root: the folder.
+        wanted: what the images shall be like.
+
+    Raises:
+        InputError: for a folder without classes or images, a file that cannot be read, or a class of the validation
+            or test images that the training images lack.
+    """
+    layout = find_parts(root)
+    train = _import(layout.pop("train"), root, wanted)
+    unlabelled = [part for part, folder in layout.items() if not folders(folder)]
+    rest = {
+        part: _import(folder, root, wanted.like(train)) for part, folder in layout.items() if part not in unlabelled
+    }
+    for part in unlabelled:
+        train = train.note(f"{printable(layout[part])} holds no class folders: it is not used")
+    return Parts(train, **rest)
+
+
+def find_parts(root: Path) -> dict[str, Path]:
+    """Tell which folder holds the training, validation and test images.
+
+    Example:
+        >>> import tempfile
+        >>> root = Path(tempfile.mkdtemp())
+        >>> for name in ("Train", "val", "notes"):
+        ...     (root / name).mkdir()
+        >>> {part: folder.name for part, folder in find_parts(root).items()}
+        {'train': 'Train', 'validation': 'val'}
+    """
+    found: dict[str, Path] = {}
+    for folder in folders(root):
+        for part, names in NAMES.items():
+            if folder.name.lower() in names and found.setdefault(part, folder) != folder:
+                raise InputError(
+                    f"{printable(root)} holds both {printable(found[part].name)} and {printable(folder.name)}",
+                    hint=f"keep one folder of {part} images",
+                )
+    return found if "train" in found else {"train": root}
+
+
+def read_listing(listing: Listing, source: Path, wanted: Wanted, about: dict[str, Any]) -> ImageSet:
+    """Import listed image files, or take them from the cache.
+
+    Args:
+        listing: the files.
+        source: the folder or file that lists them.
+        wanted: what the images shall be like.
+        about: the first entries of the provenance.
+    """
+    classes = wanted.classes or tuple(listing.classes)
+    labels = from_names(listing.names, listing.places, classes)
+
+    def make() -> ImageSet:
+        decoded = decode_all([Path(file.path) for file in listing.files], wanted)
+        kept = decoded.kept
+        ids = np.array([listing.places[i] for i in kept], dtype=np.str_)
+        return ImageSet(decoded.images, labels[kept], classes, ids, about | _history(listing, decoded))
+
+    files = [
+        (name, place, file.size, file.modified)
+        for name, place, file in zip(listing.names, listing.places, listing.files, strict=True)
+    ]
+    return cached(source, [about, asdict(wanted), classes, listing.others, files], make)
+
+
+def _import(folder: Path, root: Path, wanted: Wanted) -> ImageSet:
+    listing = _list(folder, root)
+    if not listing.classes:
+        raise InputError(
+            f"{printable(folder)} holds no class folders",
+            hint="put the images of every class in a folder of its name: train/cat/1.jpg, or cat/1.jpg",
+        )
+    if not listing.files:
+        raise InputError(
+            f"{printable(folder)} holds no images: its class folders {', '.join(listing.classes)} are empty",
+            hint=f"image files end with {' '.join(sorted(EXTENSIONS))}",
+        )
+    return read_listing(listing, folder, wanted, {"source": "folder", "path": printable(folder)})
+
+
+def _list(folder: Path, root: Path) -> Listing:
+    listing = Listing()
+    for class_folder in folders(folder):
+        name = printable(class_folder.name)
+        listing.classes.append(name)
+        for file in walk(class_folder):
+            if file.suffix not in EXTENSIONS:
+                listing.others[printable(file.suffix) or "no suffix"] += 1
+                continue
+            listing.files.append(file)
+            listing.names.append(name)
+            listing.places.append(printable(file.path.removeprefix(f"{root}{os.sep}")))
+    stray = sum(not path.name.startswith(".") and path.is_file() for path in folder.iterdir())
+    listing.others.update({"outside a class folder": stray} if stray else {})
+    return listing
+
+
+def _history(listing: Listing, decoded: Decoded) -> dict[str, Any]:
+    """Say what an import did, and what of it the user should see."""
+    history: dict[str, Any] = {"files": len(listing.files), "conversions": decoded.conversions}
+    notes = []
+    if listing.others:
+        history["left_out"] = dict(listing.others)
+        kinds = ", ".join(f"{kind} {count:,}" for kind, count in sorted(listing.others.items()))
+        notes.append(f"left out {sum(listing.others.values()):,} files that are not images of a class: {kinds}")
+    if decoded.failures:
+        history["unreadable"] = [[listing.places[i], reason] for i, reason in decoded.failures]
+        notes.append(f"skipped {len(decoded.failures):,} unreadable files, the first: {decoded.failures[0][1]}")
+    return history | ({"notes": notes} if notes else {})

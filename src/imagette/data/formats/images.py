@@ -1,0 +1,254 @@
+"""Many image files to one array: in threads, with progress, each file read by :mod:`imagette.data.formats.decode`."""
+
+from __future__ import annotations
+
+import glob
+import os
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import numpy as np
+from PIL import Image
+
+from imagette.core.console import track
+from imagette.core.errors import InputError
+from imagette.data.formats.decode import EXTENSIONS, Shape, decode, fit, header
+from imagette.data.formats.files import printable, walk
+from imagette.data.imageset import Images, ImageSet
+
+CHUNK = 256
+MEMORY_SHARE = 0.5  # of the machine's memory that one array of images may take
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a set of images shall be like once it is imported."""
+
+    size: int = 0
+    """Side in pixels; 0 keeps a common size, else takes the median side."""
+    channels: Literal["native", "gray", "rgb"] = "native"
+    """Native is gray where every image is gray, else colour."""
+    skip_unreadable: bool = False
+    allow_empty_classes: bool = False
+    shape: Shape | None = None
+    """What the training images have, for those that go with them; overrides size and channels."""
+    classes: tuple[str, ...] | None = None
+    """Likewise: labels mean the classes of the training images, by name."""
+
+    def like(self, train: ImageSet) -> Wanted:
+        """Ask for images that go with these training images."""
+        return replace(self, shape=train.shape, classes=train.classes)
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """Image files as one array, and what befell them."""
+
+    images: Images  # (N, C, H, W): of the files that could be read
+    kept: list[int]
+    failures: list[tuple[int, str]] = field(default_factory=list)
+    conversions: dict[str, int] = field(default_factory=dict)
+
+
+def read_images(
+    paths: Sequence[Path], shape: Shape, skip_unreadable: bool = False
+) -> tuple[Images, list[str], list[tuple[str, str]]]:
+    """Read image files exactly as an import does.
+
+    Args:
+        paths: the files.
+        shape: (channels, height, width) of the images that the model was trained on.
+        skip_unreadable: leave out files that cannot be read, instead of stopping at the first.
+
+    Returns:
+        The images, (N, C, H, W) uint8; the paths they came from; (path, reason) of every file left out.
+
+    Raises:
+        InputError: for the first file that cannot be read.
+
+    Example:
+        >>> import tempfile
+        >>> file = Path(tempfile.mkdtemp()) / "gray.png"
+        >>> Image.new("L", (4, 4), 7).save(file)
+        >>> images, ids, failures = read_images([file], (1, 4, 4))
+        >>> images.shape, int(images[0, 0, 0, 0]), Path(ids[0]).name, failures
+        ((1, 1, 4, 4), 7, 'gray.png', [])
+    """
+    decoded = decode_all(paths, Wanted(shape=shape, skip_unreadable=skip_unreadable))
+    names = [printable(path) for path in paths]
+    return decoded.images, [names[i] for i in decoded.kept], [(names[i], why) for i, why in decoded.failures]
+
+
+def expand(patterns: Sequence[str]) -> list[Path]:
+    """Find the image files that files, folders (with all inside) and globs stand for; each file once.
+
+    Args:
+        patterns: as a user writes them; the files of each come sorted.
+
+    Raises:
+        InputError: for a pattern that stands for no image file.
+
+    Example:
+        >>> expand(["no-such-*.png"])
+        Traceback (most recent call last):
+        imagette.core.errors.InputError: 'no-such-*.png' matches no image file
+          hint: give image files, folders of them, or patterns such as 'drawings/*.png'
+    """
+    found: dict[Path, None] = {}
+    for pattern in patterns:
+        path = Path(pattern).expanduser()
+        matches = [path] if path.exists() else sorted(map(Path, glob.glob(str(path), recursive=True)))  # noqa: PTH207
+        files = [file for match in matches for file in _images_at(match)]
+        if not files:
+            raise InputError(
+                f"{printable(pattern)!r} matches no image file",
+                hint="give image files, folders of them, or patterns such as 'drawings/*.png'",
+            )
+        found.update(dict.fromkeys(files))
+    return list(found)
+
+
+def _images_at(path: Path) -> list[Path]:
+    if path.is_dir():
+        return [Path(file.path) for file in walk(path) if file.suffix in EXTENSIONS]
+    return [path] if path.is_file() else []
+
+
+def decode_all(paths: Sequence[Path], wanted: Wanted) -> Decoded:
+    """Decode image files to one array.
+
+    Args:
+        paths: the files.
+        wanted: shape, or what decides it; and whether to skip what cannot be read.
+
+    Raises:
+        InputError: for the first file that cannot be read; when none can; when they would not fit in memory.
+    """
+    with warnings.catch_warnings():  # Pillow warns of sizes that decode() refuses
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        shape = wanted.shape or _common_shape(paths, wanted)
+        check_memory((len(paths), *shape))
+        images = np.empty((len(paths), *shape), np.uint8)
+        kept: list[int] = []
+        failures: list[tuple[int, str]] = []
+        conversions: Counter[str] = Counter()
+        for i, result in enumerate(_each(lambda path: decode(path, shape), paths, "importing images")):
+            if isinstance(result, InputError):
+                _unless_skipped(result, wanted)
+                failures.append((i, result.message))
+                continue
+            images[len(kept)], done = result
+            kept.append(i)
+            conversions.update(done)
+    if paths and not kept:
+        raise InputError(f"none of {len(paths):,} image files can be read; the first: {failures[0][1]}")
+    return Decoded(images[: len(kept)], kept, failures, dict(conversions))
+
+
+def _common_shape(paths: Sequence[Path], wanted: Wanted) -> Shape:
+    """Decide the shape from the headers."""
+    if wanted.size and wanted.channels != "native":
+        return 1 if wanted.channels == "gray" else 3, wanted.size, wanted.size
+    sizes: list[tuple[int, int]] = []
+    gray = wanted.channels != "rgb"
+    for found in _each(header, paths, "looking at images"):
+        if isinstance(found, InputError):
+            _unless_skipped(found, wanted)
+            continue
+        sizes.append((found.height, found.width))
+        gray = gray and (found.gray or wanted.channels == "gray")
+    return 1 if gray else 3, *_common_size(sizes, wanted.size)
+
+
+def _common_size(sizes: Sequence[tuple[int, int]], size: int) -> tuple[int, int]:
+    if size:
+        return size, size
+    if len(set(sizes)) == 1:
+        return sizes[0]
+    side = int(np.median(sizes)) if sizes else 1
+    return side, side
+
+
+def _unless_skipped(error: InputError, wanted: Wanted) -> None:
+    if not wanted.skip_unreadable:
+        raise error
+
+
+def _each(work: Callable[[Path], T], paths: Sequence[Path], description: str) -> Iterator[T | InputError]:
+    """Do some work on every file, in threads, in order; a bad file gives its error in place of a result.
+
+    Threads and not processes: decoding large images runs beside Python, small ones are quick enough, and a process
+    pool would start a user's script a second time.
+    """
+
+    def attempt(path: Path) -> T | InputError:
+        try:
+            return work(path)
+        except InputError as error:
+            return error
+
+    def attempt_all(chunk: Sequence[Path]) -> list[T | InputError]:
+        return [attempt(path) for path in chunk]
+
+    threads = os.cpu_count() or 1
+    remaining = iter(paths)
+    chunks = iter(lambda: list(islice(remaining, min(CHUNK, -(-len(paths) // threads)))), [])
+    with track(description, total=len(paths), unit="images") as advance, ThreadPoolExecutor(threads) as pool:
+        # A window of chunks, so that decoded images wait in memory for a moment only.
+        while window := list(islice(chunks, 2 * threads)):
+            for results in pool.map(attempt_all, window):
+                yield from results
+                advance(len(results))
+
+
+def conform(imageset: ImageSet, shape: Shape) -> ImageSet:
+    """Bring images to a shape, pixel for pixel as if they had been read from files.
+
+    Args:
+        imageset: the images.
+        shape: (channels, height, width).
+
+    Example:
+        >>> one = ImageSet(np.full((1, 1, 2, 2), 9, np.uint8), np.array([0]), ("a",), np.array(["x"]))
+        >>> wide = conform(one, (3, 4, 4))
+        >>> wide.shape, dict(wide.provenance["conversions"])
+        ((3, 4, 4), {'gray to colour': 1, 'resized': 1})
+    """
+    if imageset.shape == shape:
+        return imageset
+    check_memory((len(imageset), *shape))
+    images = np.empty((len(imageset), *shape), np.uint8)
+    conversions = Counter(imageset.provenance.get("conversions", {}))
+    with track("converting images", total=len(imageset), unit="images") as advance:
+        for i, pixels in enumerate(imageset.images):
+            channels_last = np.ascontiguousarray(pixels.transpose(1, 2, 0))
+            images[i], done = fit(
+                Image.fromarray(channels_last.squeeze(2) if len(pixels) == 1 else channels_last), shape
+            )
+            conversions.update(done)
+            advance(1)
+    return replace(imageset, images=images, provenance={**imageset.provenance, "conversions": dict(conversions)})
+
+
+def check_memory(shape: tuple[int, ...]) -> None:
+    """Refuse an array of bytes that would take most of the machine's memory.
+
+    Raises:
+        InputError: with the sizes.
+    """
+    needed = int(np.prod(shape, dtype=object))
+    available = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed > MEMORY_SHARE * available:
+        raise InputError(
+            f"{shape[0]:,} images of {'×'.join(map(str, shape[1:]))} would take {needed / 2**30:,.1f} GiB, "
+            f"and this machine has {available / 2**30:,.1f} GiB",
+            hint="make them smaller, as with data.size=64, or use fewer",
+        )

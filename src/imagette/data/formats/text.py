@@ -1,0 +1,96 @@
+"""Large text files in blocks of lines, plain or gzipped, with progress, and with a limit on what they unpack to."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, cast
+
+from imagette.core.console import track
+from imagette.core.errors import InputError
+from imagette.data.formats.files import printable
+
+BLOCK = 1 << 22
+MAX_LINE = 1 << 24
+MAX_BYTES = 1 << 32
+"""Unpacked: 4 GiB, about two million rows of 28 × 28 pixels."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line that is not blank, and its number in the file, from 1."""
+
+    number: int
+    text: str
+
+
+def blocks(path: Path) -> Iterator[list[Line]]:
+    r"""Yield the lines of a text file, some thousands at a time, blank ones left out.
+
+    Args:
+        path: UTF-8, with or without a byte order mark; gzipped or not, as its first bytes say.
+
+    Raises:
+        InputError: when it cannot be read, is damaged, or is larger than ``MAX_BYTES`` unpacked.
+
+    Example:
+        >>> import tempfile
+        >>> file = Path(tempfile.mkdtemp()) / "a.csv.gz"
+        >>> _ = file.write_bytes(gzip.compress(b"label,pixel1\n\n1,2\n"))
+        >>> list(blocks(file))
+        [[Line(number=1, text='label,pixel1'), Line(number=3, text='1,2')]]
+    """
+    name = printable(path)
+    number, total, rest = 0, 0, b""
+    with _opened(path) as (stream, position), track(f"reading {path.name}", path.stat().st_size, "bytes") as advance:
+        before = 0
+        while block := stream.read(BLOCK):
+            total += len(block)
+            if total > MAX_BYTES:
+                raise InputError(f"{name}: unpacks to more than {MAX_BYTES:,} bytes", hint="give fewer rows")
+            *lines, rest = (rest + block).split(b"\n")
+            if len(rest) > MAX_LINE:
+                raise InputError(f"{name}: line {number + len(lines) + 1} is longer than {MAX_LINE:,} bytes")
+            yield _numbered(lines, number)
+            number += len(lines)
+            advance(position() - before)
+            before = position()
+        if rest:
+            yield _numbered([rest], number)
+
+
+def first_line(path: Path) -> Line:
+    """Read the first line that is not blank.
+
+    Raises:
+        InputError: when there is none in the first 4 MiB, or the file cannot be read.
+    """
+    with _opened(path) as (stream, _):
+        lines = _numbered(stream.read(BLOCK).split(b"\n"), 0)
+    if not lines:
+        raise InputError(f"{printable(path)}: holds no rows")
+    return lines[0]
+
+
+def _numbered(lines: list[bytes], before: int) -> list[Line]:
+    texts = (line.decode("utf-8", errors="backslashreplace").removeprefix("\ufeff").rstrip("\r") for line in lines)
+    return [Line(number, text) for number, text in enumerate(texts, before + 1) if text.strip()]
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[IO[bytes], Callable[[], int]]]:
+    """Open a file, unpacking it if need be; give it, and the function that tells how far it is read."""
+    try:
+        with path.open("rb") as raw:
+            packed = raw.peek(2)[:2] == b"\x1f\x8b"
+            yield cast(IO[bytes], gzip.GzipFile(fileobj=raw) if packed else raw), raw.tell
+    except EOFError as error:
+        raise InputError(f"{printable(path)}: the gzip file is cut off", hint="get it again") from error
+    except (gzip.BadGzipFile, zlib.error) as error:
+        raise InputError(f"{printable(path)}: the gzip file is damaged: {error}", hint="get it again") from error
+    except OSError as error:
+        raise InputError(f"{printable(path)}: cannot be read: {error.strerror or error}") from error

@@ -1,0 +1,193 @@
+"""From a recipe's data section to training, validation and test images: the one entry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from imagette.core.console import say
+from imagette.core.errors import InputError
+from imagette.data.formats import csv, folder, npz
+from imagette.data.formats.decode import Shape
+from imagette.data.formats.files import printable
+from imagette.data.formats.images import Wanted, conform
+from imagette.data.imageset import ImageSet
+from imagette.data.splits import Parts, Splits, duplicates, stratified
+from imagette.recipe.schema import Data
+
+READERS: dict[str, Callable[[Path, Wanted], Parts]] = {".npz": npz.read, ".csv": csv.read, ".csv.gz": csv.read}
+
+
+def load(spec: Data) -> Splits:
+    """Get the images that a recipe names, and divide them.
+
+    1. Training images come from the catalog or from ``spec.path``. Test images: from ``spec.test_path``; else what
+       the source itself brings; else, for a file with ``train`` in its name, the one beside it with ``test`` there;
+       else a share ``spec.test`` is split off.
+    2. ``spec.limit`` takes a part of the training images.
+    3. Validation images: what the source brings; else a share ``spec.validation`` of the training images; none where
+       that is 0.
+
+    All shares hold every class alike and depend on ``spec.split_seed``. Classes of the three sets are matched by name.
+
+    Args:
+        spec: the data section of a recipe.
+
+    Raises:
+        InputError: for anything that cannot be used, with its place.
+        EnvironmentFault: when a data set of the catalog cannot be had.
+
+    Example:
+        >>> splits = load(Data(name="digits", validation=0.1))
+        >>> splits.train.shape, len(splits.train) + len(splits.validation) + len(splits.test)
+        ((1, 8, 8), 1797)
+    """
+    parts = _catalog(spec) if spec.name else _own(spec)
+    shape = _shape(parts.train, spec)
+    train = conform(parts.train, shape)
+    validation = conform(parts.validation, shape) if parts.validation else None
+    test = conform(parts.test, shape) if parts.test else None
+    _check_classes(train, spec)
+    if test is None:
+        train, test = _carve(train, "test", spec.test, spec)
+    train = _limited(train, spec)
+    if not spec.validation:
+        validation = None
+    elif validation is None:
+        train, validation = _carve(train, "validation", spec.validation, spec)
+    return _announced(Splits(train, validation, _without_copies(train, validation, test)))
+
+
+def _catalog(spec: Data) -> Parts:
+    from imagette.data.fetch import fetch
+
+    train, test = fetch(spec.name, spec.division)
+    return _with_test_path(Parts(train, None, test), spec)
+
+
+def _own(spec: Data) -> Parts:
+    path = Path(spec.path).expanduser()
+    parts = _read(path, _wanted(spec))
+    division = parts.train.provenance.get("division", spec.division)
+    if spec.division not in ("any", division):
+        raise InputError(
+            f"{printable(path)} holds the {division!r} division, and data.division = {spec.division!r}",
+            hint="data.division = 'any'",
+        )
+    if not spec.test_path and parts.test is None and (beside := _test_beside(path)):
+        test = _test_of(beside, _wanted(spec).like(parts.train))
+        return replace(parts, test=test.note(f"test images: {printable(beside)}, found beside {printable(path.name)}"))
+    return _with_test_path(parts, spec)
+
+
+def _wanted(spec: Data) -> Wanted:
+    return Wanted(spec.size, spec.channels, spec.skip_unreadable, spec.allow_empty_classes)
+
+
+def _with_test_path(parts: Parts, spec: Data) -> Parts:
+    if not spec.test_path:
+        return parts
+    return replace(parts, test=_test_of(Path(spec.test_path).expanduser(), _wanted(spec).like(parts.train)))
+
+
+def _test_of(path: Path, wanted: Wanted) -> ImageSet:
+    parts = _read(path, wanted)
+    return parts.test or parts.train
+
+
+def _read(path: Path, wanted: Wanted) -> Parts:
+    if path.is_dir():
+        return folder.read(path, wanted)
+    if not path.exists():
+        raise InputError(f"no file or folder {printable(path)}")
+    for suffix, reader in READERS.items():
+        if path.name.lower().endswith(suffix):
+            return reader(path, wanted)
+    raise InputError(
+        f"{printable(path)}: unknown kind of data", hint=f"a folder of images, or a file {', '.join(READERS)}"
+    )
+
+
+def _test_beside(path: Path) -> Path | None:
+    """Find the labelled test file that goes with a training file."""
+    head, train, tail = path.name.rpartition("train")
+    beside = path.with_name(f"{head}test{tail}")
+    if not train or path.is_dir() or not beside.is_file():
+        return None
+    if csv.read in (READERS.get(suffix) for suffix in path.suffixes) and not csv.has_labels(beside):
+        say(f"{printable(beside)} has no labels: it can be predicted, not tested on")
+        return None
+    return beside
+
+
+def _shape(train: ImageSet, spec: Data) -> Shape:
+    """Tell what images become: whole sets of arrays know no other size than their own."""
+    c, h, w = train.shape
+    channels = {"native": c, "gray": 1, "rgb": 3}[spec.channels]
+    return channels, spec.size or h, spec.size or w
+
+
+def _check_classes(train: ImageSet, spec: Data) -> None:
+    counts = train.counts()
+    present = [name for name, count in counts.items() if count]
+    if len(present) < 2:
+        raise InputError(
+            f"the training images are of {len(present)} class" + (f", {present[0]!r}" if present else "es"),
+            hint="a classifier needs at least two: a folder for each, or a label column",
+        )
+    empty = [repr(name) for name, count in counts.items() if not count]
+    if empty and not spec.allow_empty_classes:
+        what = f"class {empty[0]} has" if len(empty) == 1 else f"classes {', '.join(empty)} have"
+        raise InputError(
+            f"{what} no training images",
+            hint="add some, remove what names it, or accept it with data.allow_empty_classes = true",
+        )
+    if spec.limit and spec.limit < len(present):
+        raise InputError(f"data.limit = {spec.limit} is less than one image for each of {len(present)} classes")
+
+
+def _carve(train: ImageSet, part: str, share: float, spec: Data) -> tuple[ImageSet, ImageSet]:
+    """Split a share off the training images."""
+    kept, taken = stratified(train.labels, share, spec.split_seed)
+    if not len(taken):
+        raise InputError(
+            f"data.{part} = {share:g} of {len(train):,} training images takes none",
+            hint=f"a larger share, more images{', or 0 for no validation' if part == 'validation' else ''}",
+        )
+    origin = {f"{part}_share": share, "split_seed": spec.split_seed}
+    return _about(train.take(kept), **origin), _about(train.take(taken), **origin)
+
+
+def _limited(train: ImageSet, spec: Data) -> ImageSet:
+    if not 0 < spec.limit < len(train):
+        return train
+    kept, _ = stratified(train.labels, 1 - spec.limit / len(train), spec.split_seed)
+    return _about(train.take(kept), limit=spec.limit)
+
+
+def _without_copies(train: ImageSet, validation: ImageSet | None, test: ImageSet) -> ImageSet:
+    """Say of the test images how many of them were trained on."""
+    copies = sum(duplicates(other, test) for other in (train, validation) if other is not None)
+    test = _about(test, copies_of_training_images=copies)
+    return test.note(f"{copies:,} of {len(test):,} test images are exact copies of training images") if copies else test
+
+
+def _announced(splits: Splits) -> Splits:
+    """Tell the user what an import found."""
+    notes: dict[str, None] = {}
+    for part in (splits.train, splits.validation, splits.test):
+        notes.update(dict.fromkeys(part.provenance.get("notes", []) if part else []))
+    absent = np.setdiff1d(splits.train.labels, splits.test.labels)
+    if len(absent):
+        notes[f"no test images of: {', '.join(splits.train.classes[i] for i in absent)}"] = None
+    for note in notes:
+        say(note)
+    return splits
+
+
+def _about(imageset: ImageSet, **entries: Any) -> ImageSet:
+    return replace(imageset, provenance={**imageset.provenance, **entries})

@@ -1,0 +1,73 @@
+"""A picture of labelled images in a grid: the first look at any data set."""
+
+from __future__ import annotations
+
+import warnings
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from matplotlib import font_manager, rc_context
+from matplotlib.figure import Figure
+
+from imagette.core.files import atomic_path
+from imagette.data.formats.files import printable
+from imagette.data.imageset import ImageSet
+
+WIDE_FONTS = ("Noto Sans CJK SC", "Noto Sans CJK JP", "WenQuanYi Zen Hei", "Microsoft YaHei", "PingFang SC", "SimHei")
+LONGEST_NAME = 12
+
+
+def save(imageset: ImageSet, path: Path, rows: int = 4, columns: int = 16, title: str = "", seed: int = 0) -> None:
+    """Save a PNG of images drawn at random, each under the name of its class.
+
+    Args:
+        imageset: the images; where there are fewer than the grid has places, all of them.
+        path: the PNG file.
+        rows: of the grid.
+        columns: of the grid.
+        title: stands above it; empty for the counts.
+        seed: another one draws other images.
+
+    Raises:
+        EnvironmentFault: when the file cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> images = np.zeros((2, 1, 8, 8), np.uint8)
+        >>> two = ImageSet(images, np.array([0, 1]), ("cat", "dog"), np.array(["1.png", "2.png"]))
+        >>> save(two, Path(tempfile.mkdtemp()) / "two.png", rows=1, columns=2)
+    """
+    order = np.random.default_rng(seed).permutation(len(imageset))[: rows * columns]
+    chosen = imageset.take(order)
+    columns = min(columns, max(1, len(chosen)))
+    rows = -(-len(chosen) // columns) or 1
+    with rc_context({"font.family": _fonts()}):
+        figure = _draw(chosen, rows, columns, title or str(imageset).removeprefix("ImageSet")[1:-1])
+        with atomic_path(path) as temporary, warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Glyph .* missing")  # a box in its place says enough
+            figure.savefig(temporary, format="png")
+
+
+def _draw(chosen: ImageSet, rows: int, columns: int, title: str) -> Figure:
+    figure = Figure(figsize=(0.95 * columns + 0.3, 1.15 * rows + 0.5), dpi=100, layout="constrained")
+    figure.suptitle(printable(title), fontsize=11, parse_math=False)
+    axes = figure.subplots(rows, columns, squeeze=False)
+    for axis in axes.flat:
+        axis.set_axis_off()
+    for axis, image, label in zip(axes.flat, chosen.images, chosen.labels, strict=False):
+        axis.imshow(image.transpose(1, 2, 0).squeeze(), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+        axis.set_title(_short(chosen.classes[label]), fontsize=8, pad=2, parse_math=False)
+    return figure
+
+
+def _short(name: str) -> str:
+    clean = printable(name)
+    return clean if len(clean) <= LONGEST_NAME else f"{clean[: LONGEST_NAME - 1]}…"
+
+
+@cache
+def _fonts() -> list[str]:
+    """List the fonts to look for a character in: those for Chinese and Japanese where the machine has them."""
+    installed = set(font_manager.get_font_names())
+    return ["DejaVu Sans", *(font for font in WIDE_FONTS if font in installed)]

@@ -1,0 +1,80 @@
+"""Training, validation and test images are three things: how one set is divided, every class alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from imagette.data.imageset import ImageSet, Indices
+
+
+@dataclass(frozen=True)
+class Splits:
+    """The images a run trains on, those by which it chooses a model, and those it is tested on once."""
+
+    train: ImageSet
+    validation: ImageSet | None
+    test: ImageSet
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a source brings, before anything is split off: often the training images alone."""
+
+    train: ImageSet
+    validation: ImageSet | None = None
+    test: ImageSet | None = None
+
+
+def stratified(labels: npt.ArrayLike, fraction: float, seed: int) -> tuple[Indices, Indices]:
+    """Divide images in two, every class alike, at random.
+
+    Of N images, round(``fraction`` · N) are taken; class c, with n_c images, gives ``fraction`` · n_c of them, rounded
+    by the method of largest remainders. At least one image of every class is kept. Which ones are taken depends on
+    the seed and the labels alone, on every machine and with every version of numpy.
+
+    Args:
+        labels: (N,) whole numbers.
+        fraction: the share to take, 0 to 1.
+        seed: another seed takes other images.
+
+    Returns:
+        The indices (kept, taken), each ascending.
+
+    Example:
+        >>> kept, taken = stratified([0, 0, 0, 0, 1, 1, 1, 1], 0.25, seed=0)
+        >>> len(kept), len(taken), sorted(np.array([0, 0, 0, 0, 1, 1, 1, 1])[taken].tolist())
+        (6, 2, [0, 1])
+    """
+    _, codes, counts = np.unique(np.asarray(labels), return_inverse=True, return_counts=True)
+    quota = _quotas(counts, round(fraction * len(codes)))
+    # The raw stream of a bit generator is the part of numpy's randomness that is promised never to change.
+    order = np.lexsort((np.random.PCG64(seed).random_raw(len(codes)), codes))
+    rank = np.empty(len(codes), np.int64)
+    rank[order] = np.arange(len(codes)) - np.repeat(np.cumsum(counts) - counts, counts)
+    taken = rank < quota[codes]
+    return np.flatnonzero(~taken), np.flatnonzero(taken)
+
+
+def _quotas(counts: Indices, total: int) -> Indices:
+    """Share ``total`` among classes in proportion to their counts, by largest remainders."""
+    if not len(counts):
+        return counts
+    whole, remainder = np.divmod(counts * total, counts.sum())
+    whole[np.argsort(-remainder, kind="stable")[: total - whole.sum()]] += 1
+    return np.minimum(whole, counts - 1)
+
+
+def duplicates(one: ImageSet, other: ImageSet) -> int:
+    """Count the images of ``other`` whose every pixel is that of an image in ``one``.
+
+    Example:
+        >>> images = np.arange(8, dtype=np.uint8).reshape(2, 1, 2, 2)
+        >>> both = ImageSet(images, np.array([0, 1]), ("a", "b"), np.array(["x", "y"]))
+        >>> duplicates(both, both.take([1]))
+        1
+    """
+    known = {hash(image.tobytes()) for image in one.images}  # 64 bits each: the pixels again would double the memory
+    return sum(hash(image.tobytes()) in known for image in other.images)

@@ -1,0 +1,33 @@
+"""Images to predict: files, folders and globs of pictures, or the rows of a pixel CSV."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from imagette.core.errors import InputError
+from imagette.data.formats import images, pixels
+from imagette.data.imageset import Images
+
+Shape = tuple[int, int, int]
+
+
+def read(paths: Sequence[str], shape: Shape) -> tuple[Images, list[str]]:
+    """Read images to predict, converted as they were when the model was trained.
+
+    Args:
+        paths: files, folders and globs of image files, or one pixel CSV (``.csv``, ``.csv.gz``).
+        shape: the model's (C, H, W).
+
+    Returns:
+        Pixels (N, C, H, W) uint8, and a name an image.
+
+    Raises:
+        InputError: when nothing matches, a file cannot be read, or a CSV has another shape.
+    """
+    if len(paths) == 1 and paths[0].endswith((".csv", ".csv.gz")):
+        rows, _, ids = pixels.read_pixels(paths[0])
+        if rows.shape[1:] != shape:
+            raise InputError(f"{paths[0]}: its images are {rows.shape[1:]}, the model takes {shape}")
+        return rows, list(map(str, ids))
+    pictures, names, _ = images.read_images(images.expand(paths), shape)
+    return pictures, names

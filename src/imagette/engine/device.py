@@ -1,0 +1,86 @@
+"""What the machine is and what it can do."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib import metadata
+from typing import Any
+
+import torch
+
+from imagette.core.errors import EnvironmentFault
+
+PACKAGES = ("imagette", "torch", "numpy", "scikit-learn", "pillow", "pydantic", "safetensors", "matplotlib", "click")
+
+
+def pick(name: str) -> torch.device:
+    """Turn a recipe's ``train.device`` into a device that is there.
+
+    Raises:
+        EnvironmentFault: for a device that this machine lacks.
+
+    Example:
+        >>> pick("cpu")
+        device(type='cpu')
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = torch.device(name)
+    there = {
+        "cuda": (device.index or 0) < torch.cuda.device_count(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if not there[device.type]:
+        raise EnvironmentFault(
+            f"train.device = {name!r} is not on this machine", hint="train.device = 'auto' takes what is there"
+        )
+    return device
+
+
+def native_bfloat16(device: torch.device) -> bool:
+    """Tell whether the hardware itself computes in bfloat16; elsewhere it is many times slower than float32."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    if device.type == "cpu":
+        able = torch.cpu.get_capabilities()
+        return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
+    return False
+
+
+def cores() -> int:
+    """Count the processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def describe() -> dict[str, Any]:
+    """Describe versions, hardware and what the devices can do, for a record or a bug report.
+
+    Example:
+        >>> describe()["packages"]["torch"].startswith("2.")
+        True
+    """
+    cpu = torch.cpu.get_capabilities()
+    gpus = [torch.cuda.get_device_properties(i) for i in range(torch.cuda.device_count())]
+    return {
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "packages": {name: metadata.version(name) for name in PACKAGES},
+        "cpu": {
+            "name": cpu.get("cpu_name", platform.processor()),
+            "cores": cores(),
+            "instructions": torch.backends.cpu.get_cpu_capability(),
+            "native_bfloat16": native_bfloat16(torch.device("cpu")),
+            "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
+        },
+        "gpus": [
+            {
+                "name": gpu.name,
+                "memory_gib": round(gpu.total_memory / 2**30, 1),
+                "capability": f"{gpu.major}.{gpu.minor}",
+            }
+            for gpu in gpus
+        ],
+        "cuda": torch.version.cuda,
+    }

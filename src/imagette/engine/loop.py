@@ -1,0 +1,295 @@
+"""The training loop: a generator of events over a state that can be saved and restored between any two steps."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from imagette import models, optim
+from imagette.core.errors import Diverged, InputError
+from imagette.data.augment import Augmentation
+from imagette.data.batches import Batches, seed_of
+from imagette.data.imageset import ImageSet
+from imagette.engine.events import EpochDone, Event, Finished, Logged, Paused
+from imagette.engine.plan import Plan
+from imagette.engine.predictor import Predictor, Preprocessing
+from imagette.engine.step import MovingAverage, Step
+from imagette.optim import schedules
+from imagette.recipe.schema import Recipe
+
+Weights = dict[str, Tensor]
+FIRST_WEIGHTS, AUGMENTATION, DROPOUT = 1, 2, 3  # streams of random numbers; 0 is the order of the images
+
+
+@dataclass
+class Progress:
+    """Where a training stands; with the tensors of ``Training.state`` it is all that a resume needs."""
+
+    epoch: int = 0  # epochs that are done
+    batch: int = 0  # batches of the current epoch that are done
+    step: int = 0  # batches of all epochs that are done
+    best: float | None = None
+    best_epoch: int = 0
+    early: bool = False
+    seconds: dict[str, float] = field(default_factory=lambda: {"train": 0.0, "evaluate": 0.0})
+
+
+class Training:
+    """One training in memory: build it, iterate its events, take its predictor.
+
+    Data order and augmentation are functions of (seed, epoch, index), dropout of (seed, step): never of a
+    generator's live position. A restored training therefore goes on bit for bit as if it had never stopped.
+
+    Args:
+        recipe: what to do.
+        train: the images to learn from.
+        validation: the images by which the best epoch is chosen, or None.
+        plan: how to do it here; made from the recipe when None.
+        module: your own model in place of the recipe's.
+
+    Raises:
+        InputError: when model, recipe and images do not fit each other.
+
+    Example:
+        >>> import numpy as np
+        >>> pixels = np.random.default_rng(0).integers(0, 256, (20, 1, 8, 8), np.uint8)
+        >>> images = ImageSet(pixels, np.arange(20) % 2, ("a", "b"), np.arange(20).astype(str))
+        >>> recipe = Recipe.load("digits", ["train.epochs=1", "train.keep=last", "model.name=linear"])
+        >>> training = Training(recipe, images, None)
+        >>> [type(event).__name__ for event in training.events()]
+        ['Logged', 'EpochDone', 'Finished']
+        >>> training.predictor().predict(pixels).labels.shape
+        (20,)
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        train: ImageSet,
+        validation: ImageSet | None,
+        plan: Plan | None = None,
+        module: nn.Module | None = None,
+    ) -> None:
+        self.recipe, self.images, self.validation = recipe, train, validation
+        self.plan = plan or Plan.make(recipe, len(train))
+        if recipe.train.drop_last and len(train) < recipe.train.batch_size:
+            raise InputError(
+                f"train.drop_last leaves nothing of {len(train)} images in batches of {recipe.train.batch_size}",
+                hint="lower train.batch_size",
+            )
+        torch.set_num_threads(self.plan.threads)
+        self.device = torch.device(self.plan.device)
+        self.preprocessing = Preprocessing.fit(train, recipe.data.normalize)
+        self.module = self._build(module)
+        spec = recipe.train
+        self.optimizer = optim.build(self.module, recipe.optim)
+        self.schedule = schedules.build(recipe.schedule, recipe.optim.lr, self.plan.steps_per_epoch, spec.epochs)
+        self.average = MovingAverage(self.module, spec.ema) if spec.ema else None
+        self.step = Step(
+            self.module, self.optimizer, self.plan, spec.label_smoothing, recipe.optim.clip_norm, self.average
+        )
+        self.batches = Batches(
+            train, spec.batch_size, spec.seed, spec.shuffle, spec.drop_last, self.device, self.plan.channels_last
+        )
+        mean, std = (torch.tensor(values) for values in (self.preprocessing.mean, self.preprocessing.std))
+        self.augmentation = Augmentation(
+            recipe.augment, train.shape, mean, std, self.device, classes=len(train.classes)
+        )
+        self.progress = Progress()
+        self.loss_sum = torch.zeros((), dtype=torch.float64, device=self.device)
+        self.correct = torch.zeros((), dtype=torch.int64, device=self.device)
+        self.best_weights: Weights | None = None
+        self.stop = False  # set it, from a signal handler say, and training pauses before its next step
+
+    def _build(self, module: nn.Module | None) -> nn.Module:
+        if module is None:
+            torch.manual_seed(seed_of(self.recipe.train.seed, FIRST_WEIGHTS))
+            module = models.build(self.recipe.model, self.images.shape, len(self.images.classes))
+        return module.to(self.device, memory_format=self.plan.memory_format)  # type: ignore[call-overload, no-any-return]
+
+    def events(self) -> Iterator[Event]:
+        """Train from where the state stands to the end, and tell what happens.
+
+        Raises:
+            Diverged: when the loss or the gradient is no longer finite; the weights are those before that step.
+        """
+        while self.progress.epoch < self.recipe.train.epochs and not self.progress.early:
+            yield from self._steps()
+            if self.stop:
+                yield Paused(self.progress.epoch + 1, self.progress.step)
+                return
+            yield self._close_epoch()
+        yield Finished(self.progress.epoch, self.progress.best_epoch, self.progress.early)
+
+    def _steps(self) -> Iterator[Logged]:
+        """Take the remaining steps of the current epoch: the hot loop."""
+        progress, spec = self.progress, self.recipe.train
+        draws = self.augmentation.draws(len(self.images), seed_of(spec.seed, AUGMENTATION), progress.epoch)
+        dropout_seed = seed_of(spec.seed, DROPOUT)
+        self.module.train()
+        started, timed = time.perf_counter(), 0
+        for index, pixels, labels in self.batches.epoch(progress.epoch, progress.batch):
+            if self.stop:
+                break
+            rows = None if draws is None else draws.index_select(0, index)
+            images, targets = self.augmentation.mix(self.augmentation(pixels, rows, progress.epoch), labels, rows)
+            rate = self.schedule.rate(progress.step)
+            torch.manual_seed(dropout_seed + progress.step)
+            try:
+                loss, logits = self.step(images, targets, rate, progress.step)
+            except FloatingPointError as error:
+                raise self._diverged(error, index) from error
+            correct = (logits.argmax(1) == labels).sum()
+            self.loss_sum += loss * len(labels)
+            self.correct += correct
+            progress.step += 1
+            progress.batch += 1
+            timed += len(labels)
+            if progress.step % self.plan.log_every == 0:
+                elapsed = time.perf_counter() - started
+                progress.seconds["train"] += elapsed
+                accuracy = correct.item() / len(labels)
+                yield Logged(progress.epoch + 1, progress.step, rate, loss.item(), accuracy, timed / elapsed)
+                started, timed = time.perf_counter(), 0
+        progress.seconds["train"] += time.perf_counter() - started
+
+    def _diverged(self, error: FloatingPointError, index: Tensor) -> Diverged:
+        progress = self.progress
+        ids = ", ".join(map(str, self.images.ids[index[:3].cpu().numpy()]))
+        return Diverged(
+            f"{error} at step {progress.step} (epoch {progress.epoch + 1}, batch {progress.batch}; images {ids}, …)",
+            hint=f"lower optim.lr (now {self.recipe.optim.lr:g}), or set optim.clip_norm = 1.0 or schedule.warmup = 1",
+        )
+
+    def _close_epoch(self) -> EpochDone:
+        """Validate, reduce the rate if its schedule says so, keep the best weights, start a new count."""
+        progress = self.progress
+        rate = self.schedule.rate(progress.step - 1)
+        figures = {
+            "train_loss": self.loss_sum.item() / self.batches.used,
+            "train_accuracy": self.correct.item() / self.batches.used,
+        }
+        started = time.perf_counter()
+        if self.validation is not None:
+            figures |= self._validate(self.validation)
+        progress.seconds["evaluate"] += time.perf_counter() - started
+        progress.epoch += 1
+        progress.batch = 0
+        best = self._keep_best(figures[self.recipe.train.monitor]) if self.recipe.train.monitor in figures else False
+        patience = self.recipe.train.early_stop
+        progress.early = bool(patience) and progress.epoch - progress.best_epoch >= patience
+        announcement = self.schedule.epoch_end(figures)
+        self.loss_sum.zero_()
+        self.correct.zero_()
+        seconds = progress.seconds["train"]
+        return EpochDone(
+            progress.epoch,
+            progress.step,
+            rate,
+            figures["train_loss"],
+            figures["train_accuracy"],
+            figures.get("val_loss"),
+            figures.get("val_accuracy"),
+            best,
+            seconds,
+            progress.step / self.plan.steps_per_epoch * self.batches.used / max(seconds, 1e-9),
+            announcement,
+        )
+
+    def _validate(self, images: ImageSet) -> dict[str, float]:
+        logits = torch.from_numpy(self._predictor(self.evaluated).logits(images.images))
+        labels = torch.from_numpy(images.labels)
+        return {
+            "val_loss": functional.cross_entropy(logits.double(), labels).item(),
+            "val_accuracy": (logits.argmax(1) == labels).sum().item() / len(labels),
+        }
+
+    def _keep_best(self, figure: float) -> bool:
+        """Keep the weights if they are the best so far; a figure that is not a number never is."""
+        sign = -1 if self.recipe.train.monitor.endswith("loss") else 1
+        best = self.progress.best
+        if math.isnan(figure) or (best is not None and sign * figure <= sign * best):
+            return False
+        self.progress.best, self.progress.best_epoch = figure, self.progress.epoch
+        if self.recipe.train.keep == "best":
+            self.best_weights = _copied(self.evaluated)
+        return True
+
+    @property
+    def evaluated(self) -> nn.Module:
+        """The module that is measured: the moving average where there is one."""
+        return self.module if self.average is None else self.average.module
+
+    def weights(self) -> Weights:
+        """Give the weights that the run ends with: the best by the recipe's monitor, or the last."""
+        return self.best_weights or _copied(self.evaluated)
+
+    def predictor(self) -> Predictor:
+        """Give the predictor of the weights that the run ends with."""
+        self.evaluated.load_state_dict(self.weights())
+        return self._predictor(self.evaluated)
+
+    def _predictor(self, module: nn.Module) -> Predictor:
+        batch_size = self.recipe.evaluate.batch_size
+        return Predictor(module, self.images.classes, self.preprocessing, batch_size, self.plan.channels_last)
+
+    def state(self) -> tuple[Weights, dict[str, Any]]:
+        """Give everything that a resume needs: tensors by name, and JSON-able facts.
+
+        Raises:
+            Diverged: when a weight is not finite: such a state is not worth keeping.
+        """
+        tensors = {f"model.{name}": value for name, value in self.module.state_dict().items()}
+        if self.average is not None:
+            tensors |= {f"average.{name}": value for name, value in self.average.module.state_dict().items()}
+        for number, slots in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{number}.{slot}": value for slot, value in slots.items() if value is not None}
+        for name, value in tensors.items():
+            if value.is_floating_point() and not bool(value.isfinite().all()):
+                raise Diverged(
+                    f"{name} is no longer finite after step {self.progress.step}",
+                    hint=f"lower optim.lr (now {self.recipe.optim.lr:g}); the checkpoint before this one is untouched",
+                )
+        tensors |= {f"best.{name}": value for name, value in (self.best_weights or {}).items()}
+        tensors |= {"sums.loss": self.loss_sum, "sums.correct": self.correct}
+        return tensors, {"progress": asdict(self.progress), "schedule": self.schedule.state()}
+
+    def restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+        """Go back to a saved state."""
+        self.module.load_state_dict(_part(tensors, "model"))
+        if self.average is not None:
+            self.average.module.load_state_dict(_part(tensors, "average"))
+        self._restore_optimizer(_part(tensors, "optimizer"))
+        self.best_weights = {name: value.clone() for name, value in _part(tensors, "best").items()} or None
+        self.loss_sum.copy_(tensors["sums.loss"])
+        self.correct.copy_(tensors["sums.correct"])
+        self.progress = Progress(**facts["progress"])
+        self.schedule.restore(facts["schedule"])
+
+    def _restore_optimizer(self, slots: Mapping[str, Tensor]) -> None:
+        parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+        state: dict[int, dict[str, Tensor]] = {}
+        for key, value in slots.items():
+            number, slot = key.split(".")
+            parameter = parameters[int(number)]
+            if value.shape == parameter.shape:
+                # Fused optimizers walk memory, not indices: a slot must lie in memory as its parameter does.
+                value = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
+            state.setdefault(int(number), {})[slot] = value
+        self.optimizer.load_state_dict({"state": state, "param_groups": self.optimizer.state_dict()["param_groups"]})
+
+
+def _part(tensors: Mapping[str, Tensor], prefix: str) -> Weights:
+    start = f"{prefix}."
+    return {name.removeprefix(start): value for name, value in tensors.items() if name.startswith(start)}
+
+
+def _copied(module: nn.Module) -> Weights:
+    return {name: value.detach().cpu().clone() for name, value in module.state_dict().items()}

@@ -1,0 +1,97 @@
+"""Derived numbers: what a recipe leaves open, decided from the device and the data, each with its reason."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+
+from imagette.engine import device as devices
+from imagette.recipe.schema import Recipe
+
+LOGS_PER_EPOCH = 20
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a recipe is carried out here; a resumed run follows the plan that it began with.
+
+    Example:
+        >>> Plan.make(Recipe.load("digits"), n_train=1000).steps_per_epoch
+        8
+    """
+
+    device: str
+    precision: str
+    layout: str
+    compile: bool
+    threads: int
+    steps_per_epoch: int
+    log_every: int
+    reasons: Mapping[str, str]
+
+    @classmethod
+    def make(cls, recipe: Recipe, n_train: int) -> Plan:
+        """Decide what the recipe leaves open.
+
+        Raises:
+            EnvironmentFault: when the recipe names a device that is not there.
+        """
+        train = recipe.train
+        device = devices.pick(train.device)
+        whole = n_train // train.batch_size if train.drop_last else math.ceil(n_train / train.batch_size)
+        steps = max(whole, 1)
+        native = devices.native_bfloat16(device)
+        decided = {
+            "device": (str(device), "a GPU is there" if device.type == "cuda" else "no NVIDIA GPU is there"),
+            "precision": (
+                "bfloat16" if native else "float32",
+                f"{device} computes bfloat16 {'natively' if native else 'only by emulation'}",
+            ),
+            "layout": ("channels_last", "pooling and convolution are faster on whole pixels"),
+            "compile": ("off", "compiling takes longer than it saves on short runs"),
+            "threads": (str(devices.cores()), "all cores of this process"),
+            "log_every": (str(max(1, steps // LOGS_PER_EPOCH)), f"about {LOGS_PER_EPOCH} rows an epoch"),
+        }
+        values, reasons = {}, {}
+        for key, (choice, why) in decided.items():
+            asked = str(getattr(train, key))
+            left_open = asked in ("auto", "0")
+            values[key], reasons[key] = (choice, why) if left_open else (asked, "the recipe says so")
+        return cls(
+            device=values["device"],
+            precision=values["precision"],
+            layout=values["layout"],
+            compile=values["compile"] == "on",
+            threads=int(values["threads"]),
+            steps_per_epoch=steps,
+            log_every=int(values["log_every"]),
+            reasons=reasons,
+        )
+
+    @classmethod
+    def from_dict(cls, facts: Mapping[str, Any]) -> Plan:
+        """Read back a recorded plan."""
+        return cls(**facts)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Write the plan for ``environment.json``."""
+        return asdict(self)
+
+    @property
+    def channels_last(self) -> bool:
+        """Whether batches and filters are laid out by whole pixels."""
+        return self.layout == "channels_last"
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Number type of the forward and backward pass."""
+        return torch.bfloat16 if self.precision == "bfloat16" else torch.float32
+
+    @property
+    def memory_format(self) -> torch.memory_format:
+        """Memory format of filters and batches."""
+        return torch.channels_last if self.channels_last else torch.contiguous_format

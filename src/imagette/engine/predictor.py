@@ -1,0 +1,141 @@
+"""One way from uint8 pixels to probabilities: behind validation, test, prediction, and whatever ships the model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from imagette.core.errors import InputError
+from imagette.data.imageset import ImageSet
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """What turns pixels 0-255 into the model's numbers: (pixel - mean) / std, by channel.
+
+    Example:
+        >>> Preprocessing(shape=(1, 28, 28), mean=(0.0,), std=(255.0,)).std
+        (255.0,)
+    """
+
+    shape: tuple[int, int, int]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    @classmethod
+    def fit(cls, images: ImageSet, normalize: str) -> Preprocessing:
+        """Take the statistics of the training images, or the fixed ones of ``unit`` and ``none``."""
+        channels = images.shape[0]
+        if normalize != "standardize":
+            scale = 255.0 if normalize == "unit" else 1.0
+            return cls(images.shape, (0.0,) * channels, (scale,) * channels)
+        mean, std = [], []
+        for channel in range(channels):
+            # A histogram of 256 values gives the exact moments without a float copy of the data set.
+            counts = np.bincount(images.images[:, channel].reshape(-1), minlength=256).astype(np.float64)
+            values, total = np.arange(256), counts.sum()
+            mean.append(float((counts * values).sum() / total))
+            std.append(float(np.sqrt((counts * (values - mean[-1]) ** 2).sum() / total)) or 1.0)
+        return cls(images.shape, tuple(mean), tuple(std))
+
+    @classmethod
+    def from_dict(cls, facts: Mapping[str, Any]) -> Preprocessing:
+        """Read back from ``model.json``."""
+        return cls(tuple(facts["shape"]), tuple(facts["mean"]), tuple(facts["std"]))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Write for ``model.json``."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the model says of N images.
+
+    Attributes:
+        logits: (N, K) float32.
+        probabilities: (N, K) float32, rows sum to 1.
+        labels: (N,) int64, the most probable class.
+    """
+
+    logits: np.ndarray
+    probabilities: np.ndarray
+    labels: np.ndarray
+
+
+class Predictor:
+    """A trained model with its class names and preprocessing: uint8 pixels in, probabilities out.
+
+    It computes in float32 whatever the training's precision was, so that every reader gets the same answer.
+
+    Args:
+        module: maps (N, C, H, W) float32 to logits (N, K).
+        classes: K names.
+        preprocessing: what the model was trained with.
+        batch_size: images a forward pass.
+        channels_last: memory format of the batches.
+
+    Example:
+        >>> from torch import nn
+        >>> model = nn.Sequential(nn.Flatten(), nn.Linear(4, 2))
+        >>> predictor = Predictor(model, ("no", "yes"), Preprocessing((1, 2, 2), (0.0,), (255.0,)))
+        >>> predictor.predict(np.zeros((3, 1, 2, 2), np.uint8)).probabilities.shape
+        (3, 2)
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        classes: tuple[str, ...],
+        preprocessing: Preprocessing,
+        batch_size: int = 500,
+        channels_last: bool = True,
+    ) -> None:
+        self.module, self.classes, self.preprocessing = module, classes, preprocessing
+        self.batch_size = batch_size
+        self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
+        self.device = next((p.device for p in module.parameters()), torch.device("cpu"))
+        self._mean = torch.tensor(preprocessing.mean, device=self.device).view(-1, 1, 1)
+        self._std = torch.tensor(preprocessing.std, device=self.device).view(-1, 1, 1)
+
+    @torch.inference_mode()
+    def logits(self, images: np.ndarray) -> np.ndarray:
+        """Compute the logits (N, K) float32 of images (N, C, H, W) uint8.
+
+        Raises:
+            InputError: when the images are not of the model's shape and uint8.
+        """
+        if images.ndim != 4 or images.dtype != np.uint8 or images.shape[1:] != self.preprocessing.shape:
+            raise InputError(
+                f"images of shape {images.shape} and type {images.dtype}; "
+                f"the model takes (N, {', '.join(map(str, self.preprocessing.shape))}) uint8",
+                hint="predict from files, which are converted, or convert the array",
+            )
+        training = self.module.training
+        self.module.eval()
+        parts = [self._forward(torch.from_numpy(part)) for part in np.split(images, self._cuts(len(images)))]
+        self.module.train(training)
+        return torch.cat(parts).numpy()
+
+    def _cuts(self, n: int) -> list[int]:
+        return list(range(self.batch_size, n, self.batch_size))
+
+    def _forward(self, images: Tensor) -> Tensor:
+        pixels = images.to(self.device).float().sub_(self._mean).div_(self._std)
+        logits: Tensor = self.module(pixels.contiguous(memory_format=self.memory_format))
+        return logits.float().cpu()
+
+    def predict(self, images: np.ndarray) -> Prediction:
+        """Predict images (N, C, H, W) uint8.
+
+        Raises:
+            InputError: when the images are not of the model's shape and uint8.
+        """
+        logits = self.logits(images)
+        probabilities = torch.from_numpy(logits).softmax(1).numpy()
+        return Prediction(logits, probabilities, logits.argmax(1))

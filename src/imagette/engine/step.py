@@ -1,0 +1,132 @@
+"""One optimizer step: the only file that calls ``backward`` and ``compile``."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable
+from contextlib import nullcontext
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from imagette.engine.plan import Plan
+
+
+class MovingAverage:
+    """An exponential moving average of a module's weights and statistics, in a module of its own.
+
+    The decay grows with the steps, min(decay, (1 + t) / (10 + t)), so that the first weights are soon forgotten.
+    """
+
+    def __init__(self, module: nn.Module, decay: float) -> None:
+        self.module = copy.deepcopy(module)
+        self.decay = decay
+        pairs = list(zip(self.module.state_dict().values(), module.state_dict().values(), strict=True))
+        self._averaged = [(mean, live) for mean, live in pairs if mean.is_floating_point()]
+        self._copied = [(mean, live) for mean, live in pairs if not mean.is_floating_point()]
+
+    @torch.no_grad()
+    def update(self, step: int) -> None:
+        """Take in the weights after step number ``step``."""
+        decay = min(self.decay, (1 + step) / (10 + step))
+        means, live = zip(*self._averaged, strict=True)
+        torch._foreach_lerp_(means, live, 1 - decay)
+        for mean, value in self._copied:
+            mean.copy_(value)
+
+
+class Step:
+    """Forward, loss, backward, clip, update: one call a batch.
+
+    Args:
+        module: the model, already on the device and in the plan's memory format.
+        optimizer: over the module's parameters.
+        plan: precision and compilation.
+        label_smoothing: share of the label spread over all classes.
+        clip_norm: largest length of the gradient; 0 does not clip.
+        average: a moving average to keep up, or None.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        plan: Plan,
+        label_smoothing: float = 0.0,
+        clip_norm: float = 0.0,
+        average: MovingAverage | None = None,
+    ) -> None:
+        self.optimizer, self.average, self.clip_norm = optimizer, average, clip_norm
+        self.parameters = [p for p in module.parameters() if p.requires_grad]
+        device = torch.device(plan.device)
+        # On a CPU nothing runs ahead, so that looking at a number costs nothing; a GPU is asked at the log's pace.
+        self.check_every = 1 if device.type == "cpu" else plan.log_every
+        forward: Callable[[Tensor], Tensor] = torch.compile(module) if plan.compile else module
+        self._forward = _own_loss(module) or _cross_entropy(forward, label_smoothing)
+        self._precision = (
+            nullcontext() if plan.dtype == torch.float32 else torch.autocast(device.type, dtype=plan.dtype)
+        )
+
+    def __call__(self, images: Tensor, labels: Tensor, rate: float, step: int) -> tuple[Tensor, Tensor]:
+        """Take one step.
+
+        Args:
+            images: (B, C, H, W) float32, normalised.
+            labels: (B,) int64, or (B, K) float32 where labels are mixed.
+            rate: learning rate of this step.
+            step: number of the step, from 0.
+
+        Returns:
+            The loss () and the logits (B, K), both detached.
+
+        Raises:
+            FloatingPointError: when the loss or the gradient is not finite; the weights are then untouched.
+        """
+        with self._precision:
+            loss, logits = self._forward(images, labels)
+        loss.backward()  # type: ignore[no-untyped-call]
+        gradients = [p.grad for p in self.parameters if p.grad is not None]
+        norm = torch.nn.utils.get_total_norm(gradients)
+        if step % self.check_every == 0:
+            _check(loss, norm)
+        if self.clip_norm:
+            torch.nn.utils.clip_grads_with_norm_(self.parameters, self.clip_norm, norm)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        if self.average is not None:
+            self.average.update(step)
+        return loss.detach(), logits.detach()
+
+
+def _cross_entropy(
+    forward: Callable[[Tensor], Tensor], label_smoothing: float
+) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]:
+    def loss(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        logits = forward(images)
+        return functional.cross_entropy(logits.float(), labels, label_smoothing=label_smoothing), logits
+
+    return loss
+
+
+def _own_loss(module: nn.Module) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]] | None:
+    """Use the loss of a model that brings its own gradient."""
+    own: Callable[[Tensor, Tensor], Tensor] | None = getattr(module, "loss", None)
+    if own is None:
+        return None
+
+    def loss(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        with torch.no_grad():
+            logits = module(images)
+        return own(images, labels), logits
+
+    return loss
+
+
+def _check(loss: Tensor, norm: Tensor) -> None:
+    for name, value in (("loss", loss.item()), ("gradient", norm.item())):
+        if not math.isfinite(value):
+            raise FloatingPointError(f"the {name} is {value}")

@@ -1,0 +1,52 @@
+"""A pass of black images through a module, which leaves the module as it was."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from imagette.core.errors import InputError
+
+
+def dry_run(module: nn.Module, n: int, shape: tuple[int, int, int]) -> Any:
+    """Run n black images through a module in evaluation mode, in its own precision and on its own device.
+
+    Args:
+        module: its weights, statistics and mode stay as they are.
+        n: number of images.
+        shape: (C, H, W) of an image.
+
+    Returns:
+        What the module gives for images (n, C, H, W).
+
+    Raises:
+        InputError: when the module cannot take such images.
+
+    Example:
+        >>> dry_run(nn.Flatten(), 2, (1, 2, 2)).shape
+        torch.Size([2, 4])
+    """
+    like = next(module.parameters(), torch.empty(0))
+    images = torch.zeros(n, *shape, dtype=like.dtype, device=like.device)
+    training = {part: part.training for part in module.modules()}
+    try:
+        with torch.no_grad():
+            return module.eval()(images)
+    except Exception as error:
+        raise InputError(f"{type(module).__name__} cannot take images {(n, *shape)}: {said(error)}") from error
+    finally:
+        for part, mode in training.items():
+            part.training = mode
+
+
+def said(error: Exception) -> str:
+    r"""Say an error of someone else's code in a line.
+
+    Example:
+        >>> said(ValueError("no such size\nat line 3"))
+        'ValueError: no such size'
+    """
+    first = (str(error).splitlines() or [""])[0]
+    return f"{type(error).__name__}: {first}".rstrip(": ")

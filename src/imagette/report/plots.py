@@ -1,0 +1,74 @@
+"""Pictures of a finished run, in its ``plots`` folder: the curves of training, and what is mistaken for what."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from imagette.core.files import atomic_path
+from imagette.runs.run import Run
+
+INK, TRAIN, VALIDATION = "#333333", "#1f77b4", "#d95f02"
+STYLE: dict[Any, Any] = {"axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": INK, "font.size": 10}
+NUMBERED_CELLS = 25  # classes up to which every cell of the confusion matrix shows its count
+
+
+def save(run: Run) -> list[Path]:
+    """Draw all pictures of a finished run; give their files.
+
+    Raises:
+        InputError: when the run has no figures yet.
+        EnvironmentFault: when they cannot be written.
+    """
+    summary = run.summary
+    with mpl.rc_context(STYLE):
+        pictures = {"curves": curves(run), "confusion": confusion(np.array(summary["test"]["confusion"]), run.classes)}
+        return [_write(run.path / "plots" / f"{name}.png", figure) for name, figure in pictures.items()]
+
+
+def curves(run: Run) -> Figure:
+    """Draw loss and accuracy by epoch, of training and validation."""
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    for axes, what in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
+        for part, colour in (("train", TRAIN), ("val", VALIDATION)):
+            rows = [row for row in run.history if row[f"{part}_{what}"] is not None]
+            values = [row[f"{part}_{what}"] for row in rows]
+            label = {"train": "training", "val": "validation"}[part]
+            axes.plot([row["epoch"] for row in rows], values, marker=".", color=colour, label=label)
+        axes.set(xlabel="epoch", title=what)
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.grid(alpha=0.2)
+    figure.axes[0].legend(frameon=False)
+    figure.suptitle(f"{run.path.name}: test accuracy {run.summary['test']['accuracy']:.2%}", parse_math=False)
+    return figure
+
+
+def confusion(matrix: np.ndarray, classes: tuple[str, ...]) -> Figure:
+    """Draw the confusion matrix (K, K), rows being the true classes, coloured by the share of the row."""
+    k = len(classes)
+    side = min(4 + 0.45 * k, 24)
+    figure = Figure(figsize=(side + 1, side), layout="constrained")
+    axes: Axes = figure.subplots()
+    share = matrix / np.maximum(matrix.sum(1, keepdims=True), 1)
+    picture = axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
+    axes.set(xlabel="predicted", ylabel="true", title=f"{matrix.trace():,} of {matrix.sum():,} test images right")
+    axes.set_xticks(range(k), classes, rotation=60, ha="right", rotation_mode="anchor", parse_math=False)
+    axes.set_yticks(range(k), classes, parse_math=False)
+    axes.spines[:].set_visible(False)
+    figure.colorbar(picture, ax=axes, label="share of the true class", shrink=0.8)
+    if k <= NUMBERED_CELLS:
+        for i, j in np.argwhere(matrix > 0):
+            colour = "white" if share[i, j] > 0.5 else INK
+            axes.text(j, i, f"{matrix[i, j]}", ha="center", va="center", fontsize=8, color=colour)
+    return figure
+
+
+def _write(path: Path, figure: Figure) -> Path:
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=120)
+    return path

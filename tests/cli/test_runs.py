@@ -1,0 +1,43 @@
+"""imagette runs: how the runs of a folder stand."""
+
+from __future__ import annotations
+
+import shutil
+
+from imagette.cli.output import percent
+
+
+def test_list_shows_state_epochs_and_figures(call, trained, tmp_path) -> None:
+    shutil.copytree(trained.path, tmp_path / "digits-1")
+    (tmp_path / "broken-1").mkdir()
+    (tmp_path / "broken-1" / "status.json").write_text("{")
+    lines = [line.split() for line in call("runs", "list", "--runs", tmp_path).out.splitlines()]
+    assert lines[0] == ["run", "state", "epoch", "validation", "test"]
+    assert lines[1] == ["broken-1", "damaged"]
+    figures = [percent(trained.summary[part]["accuracy"]) for part in ("validation", "test")]
+    assert " ".join(lines[2]) == " ".join(["digits-1 finished 2 of 2", *figures])
+
+
+def test_an_empty_folder_says_what_to_do(call, nowhere) -> None:
+    assert call("runs", "list").out == "no runs in runs; train one: imagette train digits\n"
+
+
+def test_show_has_the_figures_and_a_row_an_epoch(call, trained) -> None:
+    out = call("runs", "show", trained.path).out
+    assert "finished" in out
+    assert percent(trained.summary["test"]["accuracy"]) in out
+    assert f"{trained.summary['parameters']:,}" in out
+    table = out.split("\n\n")[1].splitlines()
+    assert [line.split()[0] for line in table] == ["epoch", "1", "2"]
+    for line, row in zip(table[1:], trained.history, strict=True):
+        assert line.split()[2] == f"{row['train_loss']:.4g}"
+        assert line.endswith("best so far") == row["best"]
+
+
+def test_show_of_an_unfinished_run(call, trained, tmp_path) -> None:
+    folder = tmp_path / "digits-1"
+    shutil.copytree(trained.path, folder)
+    (folder / "summary.json").unlink()
+    answer = call("runs", "show", folder)
+    assert answer.code == 0
+    assert [line.split() for line in answer.out.splitlines() if line.startswith("test")] == [["test", "accuracy"]]

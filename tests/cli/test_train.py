@@ -1,0 +1,149 @@
+"""From a recipe to a tested run, on from there, and back to the same figures: on the embedded digits."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.datasets import load_digits
+
+import imagette
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a folder of three real digits as PNG files, one with markup in its name."""
+    folder = tmp_path_factory.mktemp("pictures")
+    images = (load_digits().images * 255 / 16).round().astype(np.uint8)  # (N, 8, 8)
+    for name, image in zip(("a.png", "b.png", "[bold]c.png"), images, strict=False):
+        Image.fromarray(image).save(folder / name)
+    return folder
+
+
+def test_train_ends_with_figure_place_and_next_commands(call, nowhere) -> None:
+    answer = call("train", "digits", "train.epochs=1", "model.name=linear", "--runs", "my runs", "--quiet")
+    assert (answer.code, answer.err) == (0, "")
+    run = imagette.load("my runs/digits-1")
+    assert run.recipe.train.epochs == 1
+    figures = run.summary["test"]
+    first, *rest = answer.out.splitlines()
+    assert first == (
+        f"test accuracy  {100 * figures['accuracy']:.2f} % (95 % interval {100 * figures['accuracy_low']:.2f} % "
+        f"to {100 * figures['accuracy_high']:.2f} %, {figures['n']} images)"
+    )
+    assert rest[0] == "run            my runs/digits-1"
+    assert [line.split("  ")[1] for line in rest[2:]] == [
+        "imagette test 'my runs/digits-1'",
+        "imagette predict 'my runs/digits-1' IMAGES...",
+        "imagette extend 'my runs/digits-1' --epochs 1",
+    ]
+
+
+def test_without_quiet_progress_goes_to_stderr(call, nowhere) -> None:
+    answer = call("train", "digits", "train.epochs=1", "model.name=linear")
+    assert "epoch 1/1" in answer.err
+    assert "epoch 1/1" not in answer.out
+    assert (nowhere / "runs" / "digits-1" / "summary.json").is_file()
+
+
+def test_test_measures_what_the_summary_says(call, trained) -> None:
+    figures = json.loads(call("test", trained.path, "--json").out)
+    assert figures == trained.summary["test"]
+
+
+def test_test_shows_every_class_and_the_pairs(call, trained) -> None:
+    figures, out = trained.summary["test"], call("test", trained.path).out
+    assert f"accuracy           {100 * figures['accuracy']:.2f} % (95 % interval" in out
+    lines = [line.split() for line in out.splitlines()]
+    for row in figures["per_class"]:
+        assert any(words[:2] == [row["name"], str(row["support"])] for words in lines), row
+    a, b, count = figures["most_confused"][0]
+    assert [a, b, str(count)] in lines
+
+
+def test_extend_makes_a_longer_run_beside_the_first(call, trained) -> None:
+    before = {file: file.read_bytes() for file in trained.path.rglob("*") if file.is_file()}
+    answer = call("extend", trained.path, "--epochs", 3, "--factor", 0.5, "--quiet")
+    assert answer.code == 0, answer.err
+    place = Path(answer.out.splitlines()[1].split(maxsplit=1)[1])
+    recipe = imagette.load(place).recipe
+    assert place.parent == trained.path.parent
+    assert recipe.train.epochs == 5
+    assert recipe.schedule.restart_factor == 0.5
+    assert {file: file.read_bytes() for file in before} == before
+
+
+def test_resume_of_a_finished_run_says_so(call, trained) -> None:
+    answer = call("resume", trained.path)
+    assert answer.code == 0
+    assert "is finished" in answer.err
+    assert answer.out.startswith("test accuracy  ")
+
+
+def test_a_learning_rate_that_diverges_is_4(call, nowhere) -> None:
+    answer = call("train", "digits", "model.name=cnn", "optim.name=sgd", "optim.lr=1e30", "--quiet")
+    assert answer.code == 4
+    assert answer.err.startswith("error: ")
+
+
+def test_ctrl_c_saves_and_is_75_and_resume_goes_on(call, nowhere) -> None:
+    command = [sys.executable, "-m", "imagette", "train", "digits", "model.name=linear", "train.epochs=3000"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+        assert child.stderr is not None
+        while "epoch 1/" not in (line := child.stderr.readline()):
+            assert line, child.stderr.read()
+        child.send_signal(signal.SIGINT)
+        out, err = child.communicate(timeout=60)
+    assert child.returncode == 75
+    assert out == ""
+    assert "hint: go on with: imagette resume runs/digits-1" in err
+    assert "Traceback" not in err
+    listed = call("runs", "list").out.splitlines()[1].split()
+    assert listed[:2] == ["digits-1", "interrupted"]
+
+
+@pytest.mark.parametrize("top", [1, 3])
+def test_predict_says_the_same_in_three_formats(call, trained, pictures, top) -> None:
+    expected = trained.predict(str(pictures))
+    words = ("predict", trained.path, pictures, "--top", top)
+    records = json.loads(call(*words, "--format", "json").out)
+    assert [(r["id"], r["label"], r["probability"]) for r in records] == [
+        (e["id"], e["label"], e["probability"]) for e in expected
+    ]
+    for record, answer in zip(records, expected, strict=True):
+        best = sorted(answer["probabilities"].values(), reverse=True)[:top]
+        assert [entry["probability"] for entry in record["top"]] == best
+
+    rows = list(csv.DictReader(io.StringIO(call(*words, "--format", "csv").out)))
+    assert [(row["id"], row["label"], float(row["probability"])) for row in rows] == [
+        (r["id"], r["label"], r["probability"]) for r in records
+    ]
+    assert len(rows[0]) == 1 + 2 * top
+
+    table = call(*words)
+    assert table.err == ""
+    for record in records:
+        assert record["id"] in table.out
+        assert f"{100 * record['probability']:.2f} %" in table.out
+
+
+def test_predict_takes_files_and_patterns(call, trained, pictures) -> None:
+    answer = call("predict", trained.path, pictures / "a.png", pictures / "b*.png", "--format", "json")
+    assert [Path(record["id"]).name for record in json.loads(answer.out)] == ["a.png", "b.png"]
+
+
+@pytest.mark.parametrize(("name", "content"), [("missing.png", None), ("text.png", b"no image"), ("empty.png", b"")])
+def test_a_picture_that_cannot_be_read_is_2(call, trained, nowhere, name, content) -> None:
+    if content is not None:
+        (nowhere / name).write_bytes(content)
+    answer = call("predict", trained.path, name)
+    assert (answer.code, answer.out) == (2, "")
+    assert name in answer.err

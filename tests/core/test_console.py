@@ -1,0 +1,59 @@
+"""Progress goes to standard error: a bar on a terminal, plain lines elsewhere."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from imagette.core import console
+
+PROGRAM = """
+from imagette.core.console import say, track
+with track("reading images", total=40, unit="images") as advance:
+    for _ in range(4):
+        advance(10)
+say("all [bold]read[/bold]")
+"""
+
+
+def test_plain_lines_come_now_and_then_and_carry_the_count(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(console, "PLAIN_SECONDS", 0.0)
+    with console.track("reading", total=2000, unit="rows") as advance:
+        advance(1500)
+    captured = capsys.readouterr()
+    assert captured.err == "reading: 1,500 of 2,000 rows\n"
+    assert captured.out == ""
+
+
+def test_quick_work_prints_nothing_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    with console.track("reading", total=2) as advance:
+        advance(2)
+    assert capsys.readouterr().err == ""
+
+
+def test_a_message_is_not_markup_and_is_never_wrapped(capsys: pytest.CaptureFixture[str]) -> None:
+    message = "see [red]runs/" + "x" * 300
+    console.say(message)
+    assert capsys.readouterr().err == message + "\n"
+
+
+def test_a_terminal_sees_a_bar() -> None:
+    ours, theirs = os.openpty()
+    environment = os.environ | {"TERM": "xterm", "COLUMNS": "80"}
+    process = subprocess.Popen([sys.executable, "-c", PROGRAM], stderr=theirs, stdout=subprocess.PIPE, env=environment)
+    os.close(theirs)
+    shown = b""
+    try:
+        while piece := os.read(ours, 4096):
+            shown += piece
+    except OSError:  # Linux says so when the other side has closed
+        pass
+    os.close(ours)
+    output, _ = process.communicate()
+    assert process.returncode == 0
+    assert b"40/40" in shown
+    assert b"all [bold]read[/bold]" in shown
+    assert output == b""

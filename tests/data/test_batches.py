@@ -1,0 +1,60 @@
+"""Batches: each image once an epoch, in an order that a resume can find again."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from imagette.data.batches import Batches, seed_of
+from imagette.data.imageset import ImageSet
+
+
+def numbered(n: int = 10) -> ImageSet:
+    """Make images whose pixels and labels tell their number."""
+    pixels = np.arange(n, dtype=np.uint8)[:, None, None, None] * np.ones((1, 3, 2, 4), np.uint8)
+    return ImageSet(pixels, np.arange(n), tuple(map(str, range(n))), np.arange(n).astype(str))
+
+
+def seen(batches: Batches, epoch: int, start: int = 0) -> list[int]:
+    return [int(label) for _, _, labels in batches.epoch(epoch, start) for label in labels]
+
+
+def test_each_image_once_an_epoch_in_a_new_order() -> None:
+    batches = Batches(numbered(), batch_size=3)
+    assert sorted(seen(batches, 0)) == list(range(10))
+    assert seen(batches, 0) != seen(batches, 1)
+
+
+def test_the_order_is_a_function_of_seed_and_epoch_alone() -> None:
+    used, fresh = Batches(numbered(), batch_size=3, seed=5), Batches(numbered(), batch_size=3, seed=5)
+    for epoch in range(3):
+        seen(used, epoch)
+    torch.rand(100)
+    assert seen(used, 7) == seen(fresh, 7)
+    assert seen(Batches(numbered(), batch_size=3, seed=6), 7) != seen(fresh, 7)
+
+
+def test_an_epoch_can_be_entered_in_the_middle() -> None:
+    batches = Batches(numbered(), batch_size=3)
+    assert seen(batches, 2, start=2) == seen(batches, 2)[6:]
+    assert seen(batches, 2, start=4) == []
+
+
+def test_pixels_labels_and_indices_belong_together_in_both_layouts() -> None:
+    images = numbered()
+    for channels_last in (False, True):
+        for index, pixels, labels in Batches(images, batch_size=4, channels_last=channels_last).epoch(0):
+            assert torch.equal(pixels, torch.from_numpy(images.images)[index])
+            assert torch.equal(labels, torch.from_numpy(images.labels)[index])
+            if channels_last:
+                assert pixels.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_unshuffled_and_drop_last() -> None:
+    batches = Batches(numbered(), batch_size=4, shuffle=False, drop_last=True)
+    assert len(batches) == 2
+    assert seen(batches, 3) == list(range(8))
+
+
+def test_seeds_of_different_streams_differ() -> None:
+    assert len({seed_of(a, b, c) for a in range(5) for b in range(5) for c in range(5)}) == 125

@@ -1,0 +1,52 @@
+"""The plan: what a recipe leaves open is decided with a reason; what it says is obeyed."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+
+from imagette.core.errors import EnvironmentFault
+from imagette.engine import device
+from imagette.engine.plan import Plan
+from imagette.recipe.schema import Recipe
+
+
+def digits(*overrides: str) -> Recipe:
+    return Recipe.load("digits", overrides)
+
+
+def test_steps_count_the_last_smaller_batch_unless_it_is_dropped() -> None:
+    assert Plan.make(digits("train.batch_size=64"), 130).steps_per_epoch == 3
+    assert Plan.make(digits("train.batch_size=64", "train.drop_last=true"), 130).steps_per_epoch == 2
+
+
+def test_every_decision_has_a_reason_and_what_the_recipe_says_is_obeyed() -> None:
+    plan = Plan.make(digits("train.layout=contiguous", "train.threads=1", "train.precision=bfloat16"), 100)
+    assert (plan.layout, plan.threads, plan.dtype) == ("contiguous", 1, torch.bfloat16)
+    assert plan.reasons["layout"] == "the recipe says so"
+    assert plan.reasons["device"] != "the recipe says so"
+
+
+def test_bfloat16_is_taken_only_where_the_hardware_computes_it() -> None:
+    native = device.native_bfloat16(torch.device("cpu"))
+    plan = Plan.make(digits("train.device=cpu", "train.precision=auto"), 100)
+    assert plan.precision == ("bfloat16" if native else "float32")
+
+
+def test_a_recorded_plan_comes_back_from_json() -> None:
+    plan = Plan.make(digits(), 100)
+    assert Plan.from_dict(json.loads(json.dumps(plan.to_dict()))) == plan
+
+
+def test_a_device_that_is_not_there_is_said() -> None:
+    absent = f"cuda:{torch.cuda.device_count()}"
+    with pytest.raises(EnvironmentFault, match=f"'{absent}' is not on this machine"):
+        Plan.make(digits(f"train.device={absent}"), 100)
+
+
+def test_the_description_is_json_and_names_versions_and_hardware() -> None:
+    found = json.loads(json.dumps(device.describe()))
+    assert found["packages"]["torch"] == torch.__version__
+    assert found["cpu"]["cores"] >= 1

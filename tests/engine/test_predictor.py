@@ -1,0 +1,86 @@
+"""The predictor: the one way from pixels to probabilities."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from imagette.core.errors import InputError
+from imagette.data.imageset import ImageSet
+from imagette.engine.predictor import Predictor, Preprocessing
+
+
+def colours(n: int = 50) -> ImageSet:
+    pixels = np.random.default_rng(0).integers(0, 256, (n, 3, 6, 5), np.uint8)
+    return ImageSet(pixels, np.arange(n) % 2, ("a", "b"), np.arange(n).astype(str))
+
+
+def test_standardised_training_images_have_mean_zero_and_deviation_one_in_each_channel() -> None:
+    images = colours()
+    found = Preprocessing.fit(images, "standardize")
+    mean, std = (np.array(values)[:, None, None] for values in (found.mean, found.std))
+    numbers = (images.images - mean) / std
+    np.testing.assert_allclose(numbers.mean((0, 2, 3)), 0, atol=1e-12)
+    np.testing.assert_allclose(numbers.std((0, 2, 3)), 1, rtol=1e-12)
+
+
+def test_a_channel_without_contrast_is_not_divided_by_zero() -> None:
+    flat = ImageSet(np.full((4, 1, 2, 2), 7, np.uint8), np.arange(4) % 2, ("a", "b"), np.arange(4).astype(str))
+    assert Preprocessing.fit(flat, "standardize").std == (1.0,)
+
+
+@pytest.mark.parametrize(("normalize", "brightest"), [("unit", 1.0), ("none", 255.0)])
+def test_fixed_scales(normalize: str, brightest: float) -> None:
+    found = Preprocessing.fit(colours(), normalize)
+    assert (255 - found.mean[0]) / found.std[0] == brightest
+
+
+def sees(preprocessing: Preprocessing, **options: int) -> Predictor:
+    """Make a predictor whose logits are the numbers that its model is given."""
+    return Predictor(nn.Flatten(), tuple(map(str, range(90))), preprocessing, **options)
+
+
+def test_the_model_is_given_the_normalised_pixels() -> None:
+    images = colours()
+    found = Preprocessing.fit(images, "standardize")
+    mean, std = (np.array(values)[:, None, None] for values in (found.mean, found.std))
+    expected = ((images.images - mean) / std).reshape(50, -1)
+    np.testing.assert_allclose(sees(found).logits(images.images), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_a_last_smaller_batch_and_one_image_are_answered_alike() -> None:
+    images = colours()
+    found = Preprocessing.fit(images, "unit")
+    whole = sees(found).logits(images.images)
+    np.testing.assert_array_equal(sees(found, batch_size=7).logits(images.images), whole)
+    np.testing.assert_array_equal(sees(found).logits(images.images[:1]), whole[:1])
+
+
+def test_dropout_is_off_and_the_models_mode_is_given_back() -> None:
+    module = nn.Sequential(nn.Flatten(), nn.Dropout(0.9))
+    predictor = Predictor(module.train(), ("a", "b"), Preprocessing((3, 6, 5), (0.0,) * 3, (1.0,) * 3))
+    pixels = colours().images
+    np.testing.assert_array_equal(predictor.logits(pixels), pixels.reshape(50, -1))
+    assert module.training
+
+
+def test_probabilities_sum_to_one_and_the_label_is_the_most_probable() -> None:
+    prediction = sees(Preprocessing.fit(colours(), "unit")).predict(colours().images)
+    np.testing.assert_allclose(prediction.probabilities.sum(1), 1, rtol=1e-5)
+    np.testing.assert_array_equal(prediction.labels, prediction.probabilities.argmax(1))
+
+
+@pytest.mark.parametrize(
+    "wrong", [np.zeros((2, 1, 6, 5), np.uint8), np.zeros((2, 3, 6, 5), np.float32), np.zeros((3, 6, 5), np.uint8)]
+)
+def test_other_shapes_and_types_are_refused_with_both_shapes(wrong: np.ndarray) -> None:
+    with pytest.raises(InputError, match=r"the model takes \(N, 3, 6, 5\) uint8"):
+        sees(Preprocessing.fit(colours(), "unit")).logits(wrong)
+
+
+def test_it_predicts_in_float32_inside_an_autocast_region_of_the_caller() -> None:
+    predictor = sees(Preprocessing.fit(colours(), "unit"))
+    with torch.autocast("cpu", torch.bfloat16):
+        assert predictor.logits(colours().images).dtype == np.float32

@@ -1,0 +1,59 @@
+"""Modules such as users write: what custom models are tested with."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+
+class SmallNet(nn.Module):
+    def __init__(self, shape, classes):
+        super().__init__()
+        self.conv = nn.Conv2d(shape[0], 4, 3, padding=1)
+        self.bn = nn.BatchNorm2d(4)
+        self.fc = nn.Linear(4, classes)
+
+    def forward(self, images):
+        return self.fc(self.bn(self.conv(images)).relu().mean((2, 3)))
+
+
+def lazy(shape, classes):
+    return nn.Sequential(nn.Flatten(), nn.LazyLinear(classes))
+
+
+def nothing(shape, classes):
+    return {"not": "a module"}
+
+
+def clumsy(shape, classes):
+    raise ZeroDivisionError("width is zero")
+
+
+def positional(size):
+    return nn.Linear(size, 2)
+
+
+def one_class_short(shape, classes):
+    return nn.Sequential(nn.Flatten(), nn.Linear(shape[0] * shape[1] * shape[2], classes - 1))
+
+
+def wrong_channels(shape, classes):
+    return nn.Conv2d(shape[0] + 1, classes, 1)
+
+
+class Pair(SmallNet):
+    def forward(self, images):
+        logits = super().forward(images)
+        return logits, logits
+
+
+class Answer(SmallNet):
+    def forward(self, images):
+        return super().forward(images).round().to(torch.int64)
+
+
+def frozen(shape, classes):
+    return SmallNet(shape, classes).requires_grad_(False)
+
+
+not_callable = 3

@@ -1,0 +1,112 @@
+"""Models of the user's own: found, checked, and refused with a message that says what is wrong."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+import torch
+from torch import nn
+
+from imagette.core.errors import InputError
+from imagette.models import build, verify
+from imagette.recipe import models as specs
+from imagette.recipe.schema import Recipe
+
+SHAPE = (1, 8, 8)
+
+
+def own(name):
+    return specs.Custom(factory=f"models.own:{name}")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("nothing", "of type dict, not a torch.nn.Module"),
+        ("clumsy", "models.own:clumsy raised ZeroDivisionError: width is zero"),
+        ("positional", "positional raised TypeError"),
+        ("one_class_short", r"gives \(2, 9\) for images \(2, 1, 8, 8\); expected logits \(2, 10\)"),
+        ("wrong_channels", r"Conv2d cannot take images \(2, 1, 8, 8\): RuntimeError"),
+        ("Pair", r"gives a tuple; expected a tensor of logits \(2, 10\)"),
+        ("Answer", r"type torch.int64; expected floating-point logits"),
+        ("frozen", "no parameter that can be trained"),
+        ("SmalNet", "did you mean 'SmallNet'"),
+        ("not_callable", "no callable 'not_callable'"),
+    ],
+)
+def test_a_factory_that_does_not_do_what_is_asked(name, message):
+    with pytest.raises(InputError, match=message):
+        build(own(name), SHAPE, 10)
+
+
+def test_no_factory():
+    with pytest.raises(InputError, match=r"model\.factory is empty"):
+        build(specs.Custom(), SHAPE, 10)
+
+
+def test_a_module_that_is_not_there():
+    with pytest.raises(InputError, match="nowhere_at_all cannot be imported: ModuleNotFoundError"):
+        build(specs.Custom(factory="nowhere_at_all:net"), SHAPE, 10)
+
+
+def test_a_file_in_the_working_folder_is_found_and_its_faults_are_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my_broken_nets.py").write_text("import torch\nnet = torch.nn.Lineer\n")
+    with pytest.raises(InputError, match=r"my_broken_nets cannot be imported: AttributeError: .*Lineer"):
+        build(specs.Custom(factory="my_broken_nets:net"), SHAPE, 10)
+    (tmp_path / "my_fresh_nets.py").write_text("from models.own import SmallNet as Net\n")
+    assert build(specs.Custom(factory="my_fresh_nets:Net"), SHAPE, 10)(torch.zeros(1, *SHAPE)).shape == (1, 10)
+
+
+def test_lazy_layers_take_their_size_from_the_check():
+    assert build(own("lazy"), (3, 5, 7), 4)[1].weight.shape == (4, 105)
+
+
+def test_the_check_leaves_weights_statistics_and_modes_as_they_were():
+    torch.manual_seed(0)
+    net = build(own("SmallNet"), SHAPE, 10).train()
+    net.bn.eval()  # as one who trains on with frozen statistics does
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    drawn = torch.get_rng_state()
+    assert verify(net, SHAPE, 10) is net
+    assert net.training
+    assert net.conv.training
+    assert not net.bn.training
+    assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
+    assert torch.equal(torch.get_rng_state(), drawn)
+
+
+def test_a_module_in_double_precision_is_checked_in_it():
+    net = nn.Sequential(nn.Flatten(), nn.Linear(64, 10)).double()
+    assert verify(net, SHAPE, 10) is net
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("model.factory=net", r"model\.factory .*received 'net'"),
+        ("model.factory=my-nets:net", r"model\.factory .*received"),
+    ],
+)
+def test_a_factory_is_written_as_module_and_callable(assignment, message):
+    with pytest.raises(InputError, match=message):
+        Recipe.load("digits", ["model.name=custom", assignment])
+
+
+@pytest.mark.parametrize(
+    ("assignments", "message"),
+    [
+        (["model.name=resnet", "model.depth=21"], "received 21: take 20 or 26"),
+        (["model.name=resnet", "model.depth=2"], "greater than or equal to 8"),
+        (["model.name=cnn", "model.widths=[8,8,8,8,8]"], "at most 4"),
+        (["model.name=cnn", "model.hidden=1_000_000"], "less than or equal to 65536"),
+        (["model.name=alexnet", "model.dropout=[0.5]"], "at least 5"),
+        (["model.name=vgg", "model.dropout=1.0"], "less than 1"),
+        (["model.name=linear-by-hand", "model.delta=tanh"], "received 'tanh'.* softmax"),
+    ],
+)
+def test_a_models_own_values_have_ranges(assignments, message):
+    with pytest.raises(InputError, match=message):
+        Recipe.load("digits", assignments)

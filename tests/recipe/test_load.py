@@ -1,0 +1,182 @@
+"""Recipes come from layers, and every fault of a page is said at once."""
+
+from pathlib import Path
+
+import pytest
+
+from imagette.core.errors import InputError
+from imagette.recipe.load import parse, resolve, shipped
+from imagette.recipe.schema import Data, Recipe
+from imagette.recipe.show import to_toml
+
+
+def page(folder: Path, name: str, text: str) -> str:
+    file = folder / f"{name}.toml"
+    file.write_text(text)
+    return str(file)
+
+
+def faults(target: str, *overrides: str) -> str:
+    with pytest.raises(InputError) as caught:
+        resolve(target, overrides)
+    return str(caught.value)
+
+
+def test_a_value_comes_from_the_last_layer_that_names_it_and_says_which(tmp_path: Path) -> None:
+    page(tmp_path, "ground", 'data.name = "digits"\n[train]\nepochs = 3\nbatch_size = 32\nseed = 5')
+    top = page(tmp_path, "top", 'base = "ground.toml"\n[train]\nepochs = 4\nseed = 6')
+
+    resolved = resolve(top, ["train.seed=7"])
+
+    train = resolved.recipe.train
+    assert (train.batch_size, train.epochs, train.seed) == (32, 4, 7)
+    assert resolved.origins["train.batch_size"] == "base ground.toml"
+    assert resolved.origins["train.epochs"] == "top.toml"
+    assert resolved.origins["train.seed"] == "command line"
+    assert "train.shuffle" not in resolved.origins
+    assert train.shuffle is True
+
+
+def test_a_base_can_be_a_shipped_recipe_but_has_no_base_itself(tmp_path: Path) -> None:
+    first = page(tmp_path, "first", 'base = "digits"\nname = "mine"')
+    assert resolve(first).recipe.replace(name="digits") == Recipe.load("digits")
+    second = page(tmp_path, "second", 'base = "first.toml"')
+    assert "one level only" in faults(second)
+    assert "did you mean 'digits'?" in faults(page(tmp_path, "third", 'base = "digit"'))
+    assert "base = 3 is not a name" in faults(page(tmp_path, "fourth", "base = 3"))
+
+
+def test_all_faults_are_said_at_once_with_key_origin_value_and_the_nearest_name() -> None:
+    said = faults(
+        "digits",
+        "optim.lrr=0.02",
+        "train.epochs=-1",
+        "model.name=lennet",
+        "modl.name=cnn",
+        "augment.flip=randm",
+        "data.limit=many",
+        "schedule=cosine",
+        "train.threads=true",
+        "optim.lr=inf",
+        "evaluate=3",
+    )
+    assert said.startswith("the recipe has 10 faults:")
+    for fault in (
+        "optim.lrr (command line): unknown key; did you mean 'lr'? Available: betas, ",
+        "train.epochs (command line): received -1; input should be greater than 0",
+        "model.name: unknown model 'lennet'; did you mean 'lenet'? Available: alexnet, ",
+        "modl: unknown key; did you mean 'model'? Available: about, augment, ",
+        "augment.flip (command line): received 'randm'; did you mean 'random'? Available: alternating, none, random",
+        "data.limit (command line): received 'many'; input should be a valid integer",
+        "schedule (command line): received 'cosine'; schedule is a section: write schedule.name=cosine",
+        "train.threads (command line): received True; input should be a valid integer",
+        "optim.lr (command line): received inf; input should be a finite number",
+        "evaluate (command line): received 3; evaluate is a section: write evaluate.key=value",
+    ):
+        assert fault in said
+
+
+@pytest.mark.parametrize(
+    ("overrides", "fault"),
+    [
+        (["data.name="], "give either name"),
+        (["data.validation=0"], "train.monitor = 'val_accuracy' needs validation images"),
+        (["data.validation=0", "train.keep=last", "schedule.name=plateau"], "schedule.monitor = 'val_accuracy' needs"),
+        (["optim.name=sgd", "optim.nesterov=true", "optim.momentum=0"], "nesterov = true needs momentum > 0"),
+        (["schedule.name=onecycle", "schedule.warmup=1"], "onecycle climbs by itself"),
+        (["schedule.name=plateau", "schedule.restarts=[3]"], "plateau follows a figure, not the clock"),
+        (["schedule.name=multistep", "schedule.milestones=[8, 3]"], "milestones must be ascending"),
+        (["schedule.restarts=[3, 3]"], "restarts must be ascending"),
+        (["augment.mixup=0.2", "augment.cutmix=1.0"], "mixup and cutmix exclude each other"),
+        (["base=mnist"], "only a recipe file can have a base"),
+        (["optim.lr"], "'optim.lr' is not an assignment"),
+        (["=3"], "'=3' is not an assignment"),
+        (["name=../elsewhere"], "name (command line): received '../elsewhere'"),
+    ],
+)
+def test_what_contradicts_itself_is_refused(overrides: list[str], fault: str) -> None:
+    assert fault in faults("digits", *overrides)
+
+
+def test_a_missing_or_broken_page_is_named(tmp_path: Path) -> None:
+    assert "no recipe file at 'nowhere.toml'" in faults("nowhere.toml")
+    assert "did you mean 'digits'?" in faults("digit")
+    assert "broken.toml: not valid TOML" in faults(page(tmp_path, "broken", "[data\n"))
+    binary = tmp_path / "binary.toml"
+    binary.write_bytes(b"\xff\xfe\x00")
+    assert "binary.toml: cannot be read" in faults(str(binary))
+    assert "data: is missing" in faults(page(tmp_path, "empty", ""))
+
+
+def test_naming_another_component_starts_from_its_own_defaults(tmp_path: Path) -> None:
+    text = 'data.name = "digits"\n[optim]\nname = "sgd"\nmomentum = 0.5\nlr = 0.3'
+    resolved = resolve(page(tmp_path, "sgd", text), ["optim.name=adam", "optim.eps=1e-6"])
+    assert resolved.recipe.optim.model_dump() == Recipe(data=Data(name="digits")).optim.model_dump() | {"eps": 1e-6}
+    assert "optim.lr" not in resolved.origins
+
+
+def test_a_path_to_images_takes_the_recipe_for_own_images_and_a_name_from_the_path(tmp_path: Path) -> None:
+    folder = tmp_path / "my cats & dogs.v2"
+    folder.mkdir()
+    resolved = resolve(str(folder), ["data.size=28"])
+    assert resolved.recipe.data.path == str(folder)
+    assert resolved.recipe.name == "my-cats---dogs"
+    assert resolved.recipe.data.size == 28
+    assert resolved.recipe.train == Recipe.load("images").train
+
+
+def test_naming_another_source_replaces_the_recipes_own(tmp_path: Path) -> None:
+    recipe = resolve("mnist", [f"data.path={tmp_path}"]).recipe
+    assert (recipe.data.name, recipe.data.path) == ("", str(tmp_path))
+    assert resolve("images", ["data.name=digits"]).recipe.data.path == ""
+
+
+def test_values_are_toml_or_bare_words() -> None:
+    recipe = Recipe.load("digits", ["model.widths=[8, 16]", "train.compile=off", 'about="a = b"', "augment.mixup=1"])
+    assert recipe.model.model_dump()["widths"] == (8, 16)
+    assert recipe.train.compile == "off"
+    assert recipe.about == "a = b"
+    assert recipe.augment.mixup == 1.0
+
+
+def test_replace_checks_as_a_page_is_checked() -> None:
+    recipe = Recipe.load("digits")
+    changed = recipe.replace(**{"model.name": "lenet", "model.padding": 2, "train.epochs": 3})
+    assert (changed.model.name, changed.train.epochs, recipe.train.epochs) == (
+        "lenet",
+        3,
+        Recipe.load("digits").train.epochs,
+    )
+    with pytest.raises(InputError, match="2 faults"):
+        recipe.replace(**{"train.epochs": 0, "optim.rate": 1})
+
+
+@pytest.mark.parametrize("name", sorted(shipped()))
+def test_a_recipe_survives_json(name: str) -> None:
+    recipe = Recipe.load(name)
+    assert Recipe.model_validate(recipe.model_dump(mode="json")) == recipe
+
+
+def test_a_recipe_cannot_be_changed_in_place() -> None:
+    recipe = Recipe.load("digits")
+    with pytest.raises(ValueError, match="frozen"):
+        recipe.train.epochs = 3  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("name", sorted(shipped()))
+def test_every_shipped_recipe_survives_being_written_and_read(name: str) -> None:
+    recipe = Recipe.load(name)
+    assert parse(to_toml(recipe), "page") == recipe
+    assert recipe.name == name
+    assert recipe.about
+
+
+def test_the_catalog_and_own_images_have_a_recipe_each() -> None:
+    from imagette.data.catalog import CATALOG
+
+    assert {*CATALOG, "images"} <= set(shipped())
+    for name, entry in CATALOG.items():
+        recipe = Recipe.load(name)
+        assert recipe.data.name == name
+        if not entry.mirror_keeps_class:
+            assert recipe.augment.flip == "none"

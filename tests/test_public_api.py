@@ -1,0 +1,43 @@
+"""The public names are frozen: adding one is a decision, losing one breaks somebody's program."""
+
+import subprocess
+import sys
+
+import pytest
+
+import imagette
+
+NAMES = {
+    "Diverged",
+    "EnvironmentFault",
+    "ImageClassifier",
+    "ImageSet",
+    "ImagetteError",
+    "InputError",
+    "Interrupted",
+    "Recipe",
+    "Run",
+    "extend",
+    "load",
+    "resume",
+    "stream",
+    "train",
+}
+
+
+def test_the_names_are_these() -> None:
+    assert set(imagette.__all__) == NAMES
+    assert set(dir(imagette)) >= NAMES
+    for name in NAMES:
+        assert getattr(imagette, name).__doc__, name
+
+
+def test_a_wrong_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="trian"):
+        _ = imagette.trian  # type: ignore[attr-defined]
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    program = "import sys, imagette; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    assert {"torch", "numpy", "pydantic", "rich"}.isdisjoint(loaded)

@@ -75,8 +75,8 @@ def test_a_wrong_division_is_named(call) -> None:
 
 def test_preview_draws_a_grid(call, nowhere) -> None:
     answer = call("data", "preview", "digits", "--rows", 6, "--columns", 2)
-    assert (answer.code, answer.out) == (0, "digits.png\n"), answer.err
-    with Image.open(nowhere / "digits.png") as picture:
+    assert (answer.code, answer.out) == (0, "digits-preview.png\n"), answer.err
+    with Image.open(nowhere / "digits-preview.png") as picture:
         assert picture.format == "PNG"
         assert picture.height > picture.width
 

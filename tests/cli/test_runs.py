@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
+import subprocess
+import sys
 
 from imagette.cli.output import percent
 
@@ -18,6 +22,17 @@ def test_list_shows_state_epochs_and_figures(call, trained, tmp_path) -> None:
     assert " ".join(lines[2]) == " ".join(["digits-1 finished 2 of 2", *figures])
 
 
+def test_a_killed_run_is_told_from_one_that_runs(call, trained, tmp_path) -> None:
+    gone = subprocess.Popen([sys.executable, "-c", "pass"])
+    gone.wait()
+    for name, pid in (("a-1", gone.pid), ("a-2", os.getpid())):
+        shutil.copytree(trained.path, tmp_path / name)
+        status = {**trained.status, "state": "running", "pid": pid}
+        (tmp_path / name / "status.json").write_text(json.dumps(status))
+    lines = call("runs", "list", "--runs", tmp_path).out.splitlines()
+    assert [line.split()[:2] for line in lines[1:]] == [["a-1", "killed"], ["a-2", "running"]]
+
+
 def test_an_empty_folder_says_what_to_do(call, nowhere) -> None:
     assert call("runs", "list").out == "no runs in runs; train one: imagette train digits\n"
 
@@ -26,7 +41,7 @@ def test_show_has_the_figures_and_a_row_an_epoch(call, trained) -> None:
     out = call("runs", "show", trained.path).out
     assert "finished" in out
     assert percent(trained.summary["test"]["accuracy"]) in out
-    assert f"{trained.summary['parameters']:,}" in out
+    assert f"{trained.summary['model']['parameters']:,} parameters" in out
     table = out.split("\n\n")[1].splitlines()
     assert [line.split()[0] for line in table] == ["epoch", "1", "2"]
     for line, row in zip(table[1:], trained.history, strict=True):

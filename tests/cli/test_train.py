@@ -40,7 +40,7 @@ def test_train_ends_with_figure_place_and_next_commands(call, nowhere) -> None:
         f"to {100 * figures['accuracy_high']:.2f} %, {figures['n']} images)"
     )
     assert rest[0] == "run            my runs/digits-1"
-    assert [line.split("  ")[1] for line in rest[2:]] == [
+    assert [line.split("  ")[1] for line in rest[3:]] == [
         "imagette test 'my runs/digits-1'",
         "imagette predict 'my runs/digits-1' IMAGES...",
         "imagette extend 'my runs/digits-1' --epochs 1",
@@ -64,7 +64,8 @@ def test_test_shows_every_class_and_the_pairs(call, trained) -> None:
     assert f"accuracy           {100 * figures['accuracy']:.2f} % (95 % interval" in out
     lines = [line.split() for line in out.splitlines()]
     for row in figures["per_class"]:
-        assert any(words[:2] == [row["name"], str(row["support"])] for words in lines), row
+        precision = "-" if row["precision"] is None else f"{100 * row['precision']:.2f}"
+        assert any(words[:3] == [row["name"], str(row["support"]), precision] for words in lines), row
     a, b, count = figures["most_confused"][0]
     assert [a, b, str(count)] in lines
 
@@ -92,10 +93,11 @@ def test_a_learning_rate_that_diverges_is_4(call, nowhere) -> None:
     answer = call("train", "digits", "model.name=cnn", "optim.name=sgd", "optim.lr=1e30", "--quiet")
     assert answer.code == 4
     assert answer.err.startswith("error: ")
+    assert call("runs", "list").out.splitlines()[1].split()[:2] == ["digits-1", "diverged"]
 
 
 def test_ctrl_c_saves_and_is_75_and_resume_goes_on(call, nowhere) -> None:
-    command = [sys.executable, "-m", "imagette", "train", "digits", "model.name=linear", "train.epochs=3000"]
+    command = [sys.executable, "-m", "imagette", "train", "digits", "model.name=linear", "train.epochs=12"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
         assert child.stderr is not None
         while "epoch 1/" not in (line := child.stderr.readline()):
@@ -108,6 +110,9 @@ def test_ctrl_c_saves_and_is_75_and_resume_goes_on(call, nowhere) -> None:
     assert "Traceback" not in err
     listed = call("runs", "list").out.splitlines()[1].split()
     assert listed[:2] == ["digits-1", "interrupted"]
+    resumed = call("resume", "runs/digits-1", "--quiet")
+    assert (resumed.code, resumed.err) == (0, "")
+    assert "12 of 12" in call("runs", "list").out
 
 
 @pytest.mark.parametrize("top", [1, 3])
@@ -138,6 +143,13 @@ def test_predict_says_the_same_in_three_formats(call, trained, pictures, top) ->
 def test_predict_takes_files_and_patterns(call, trained, pictures) -> None:
     answer = call("predict", trained.path, pictures / "a.png", pictures / "b*.png", "--format", "json")
     assert [Path(record["id"]).name for record in json.loads(answer.out)] == ["a.png", "b.png"]
+
+
+def test_a_folder_without_pictures_is_2(call, trained, nowhere) -> None:
+    (nowhere / "empty").mkdir()
+    answer = call("predict", trained.path, "empty")
+    assert (answer.code, answer.out) == (2, "")
+    assert "empty" in answer.err
 
 
 @pytest.mark.parametrize(("name", "content"), [("missing.png", None), ("text.png", b"no image"), ("empty.png", b"")])

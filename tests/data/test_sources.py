@@ -130,8 +130,8 @@ def test_every_source_is_named_when_all_fail(bad, monkeypatch, tmp_path):
     bad.script[web.IMAGES] = [web.status(403)]
     message = failure(bad)
     assert f"local folder {tmp_path / 'mine'}: holds none of its files" in message
-    assert f"mirror {bad.address}/mirror/small/: HTTP 404" in message
-    assert f"publisher {bad.address}/: HTTP 403" in message
+    assert f"mirror {bad.address}/mirror/small/: {web.IMAGES}: HTTP 404" in message
+    assert f"publisher {bad.address}/: {web.IMAGES}: HTTP 403" in message
 
 
 def test_a_mirror_is_asked_before_the_publishers(good, monkeypatch):
@@ -246,6 +246,7 @@ def test_four_processes_at_once_fetch_once(bad):
     assert len({out for out, _ in answers}) == 1
     assert all(bad.count(name) == 1 for name in web.NAMES)
     assert sum("is being fetched" in err for _, err in answers) == 3
+    assert sum("test images from" in err for _, err in answers) == 1
 
 
 def test_what_a_killed_import_left_is_swept_away(good, tmp_path):

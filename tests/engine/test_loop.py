@@ -47,7 +47,7 @@ def digits() -> tuple[ImageSet, ImageSet]:
 
 
 def recipe(*overrides: str) -> Recipe:
-    small = ("train.epochs=3", "train.batch_size=50", "train.threads=1", "model.name=cnn", "model.widths=[8, 8]")
+    small = ("train.epochs=3", "train.batch_size=50", "train.threads=1")
     return Recipe.load(str(Path(__file__).parent / "plain.toml"), [*small, *overrides])
 
 
@@ -172,7 +172,9 @@ def test_early_stopping_waits_so_many_epochs_for_a_better_one(digits: tuple[Imag
     spec = recipe("train.epochs=30", "train.early_stop=2", "optim.lr=1e-12")
     training = Training(spec, *digits)
     finished = trained(training)[-1]
-    assert finished == Finished(epochs=training.progress.best_epoch + 2, best_epoch=training.progress.best_epoch, early=True)
+    assert finished == Finished(
+        epochs=training.progress.best_epoch + 2, best_epoch=training.progress.best_epoch, early=True
+    )
 
 
 @pytest.mark.parametrize("setting", ["optim.lr=1e30", "optim.lr=1e18"])
@@ -218,6 +220,17 @@ def test_your_own_module_is_trained(digits: tuple[ImageSet, ImageSet]) -> None:
     trained(training)
     assert training.module is module
     assert not torch.equal(before, module[1].weight)
+
+
+def test_a_model_with_its_own_loss_takes_no_blurred_labels(digits: tuple[ImageSet, ImageSet]) -> None:
+    with pytest.raises(InputError, match=r"augment.mixup, train.label_smoothing blur the labels"):
+        Training(recipe("model.name=linear-by-hand", "augment.mixup=0.2", "train.label_smoothing=0.1"), *digits)
+    trained(Training(recipe("model.name=linear-by-hand", "train.epochs=1"), *digits))
+
+
+def test_a_module_that_gives_no_logits_is_refused_before_training(digits: tuple[ImageSet, ImageSet]) -> None:
+    with pytest.raises(InputError):
+        Training(recipe(), *digits, module=nn.Flatten())
 
 
 def test_drop_last_with_a_batch_larger_than_the_set_is_refused(digits: tuple[ImageSet, ImageSet]) -> None:

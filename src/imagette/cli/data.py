@@ -109,7 +109,9 @@ def verify(name: str) -> None:
 )
 @click.argument("target", metavar="TARGET")
 @arguments.assignments
-@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="The picture.  [default: TARGET.png]")
+@click.option(
+    "--out", type=click.Path(path_type=Path), metavar="FILE", help="The picture.  [default: TARGET-preview.png]"
+)
 @click.option("--rows", type=click.IntRange(1, 100), default=4, show_default=True, help="Rows of the grid.")
 @click.option("--columns", type=click.IntRange(1, 100), default=16, show_default=True, help="Columns of the grid.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Another draws other images.")
@@ -121,7 +123,7 @@ def preview(target: str, assignments: tuple[str, ...], out: Path | None, rows: i
     splits = _load(target, assignments)
     from imagette.data.preview import save
 
-    file = out or Path(f"{Path(target).resolve().name.split('.')[0]}.png")
+    file = out or Path(f"{Path(target).resolve().name}-preview.png")
     save(splits.train, file, rows=rows, columns=columns, seed=seed)
     click.echo(inert(file))
 

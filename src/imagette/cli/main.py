@@ -36,9 +36,9 @@ COMMANDS = {
     epilog="Exit codes: 0 done, 1 a bug, 2 bad input, 3 the machine (disk, network, memory), 4 the loss diverged, "
     "75 interrupted but resumable.",
 )
-@click.option("--debug", is_flag=True, help="Show the traceback of an error; works after a command too.")
+@click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error; after a command too.")
 @click.version_option(package_name="imagette", message="imagette %(version)s")
-def imagette(debug: bool) -> None:
+def imagette() -> None:
     """Train, understand and ship classifiers for small images.
 
     Begin with: imagette train fashion-mnist

@@ -61,14 +61,14 @@ def table(title: str, headings: Sequence[str], rows: Iterable[Sequence[object]])
     Console(highlight=False, width=None if sys.stdout.isatty() else 10_000).print(grid)
 
 
-def percent(share: float) -> str:
-    """Write a share as a percentage.
+def percent(share: float | None) -> str:
+    """Write a share as a percentage; None, which is a share of nothing, as a dash.
 
     Example:
-        >>> percent(0.9178)
-        '91.78 %'
+        >>> percent(0.9178), percent(None)
+        ('91.78 %', '-')
     """
-    return f"{100 * share:.2f} %"
+    return "-" if share is None else f"{100 * share:.2f} %"
 
 
 def shape_text(shape: Sequence[int]) -> str:

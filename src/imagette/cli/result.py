@@ -25,7 +25,10 @@ def announce(run: Run) -> None:
     epochs = max(1, run.recipe.train.epochs // 2)
     click.echo(f"test accuracy  {accuracy_text(run.summary['test'], run.recipe.evaluate.confidence)}")
     click.echo(f"run            {inert(run.path)}")
-    click.echo("try next:")
-    click.echo(f"  imagette test {folder}                the figures of every class, and what is mistaken for what")
-    click.echo(f"  imagette predict {folder} IMAGES...   classify your own images")
-    click.echo(f"  imagette extend {folder} --epochs {epochs}   train on")
+    click.echo("\ntry next:")
+    for command, gives in (
+        (f"imagette test {folder}", "the figures of every class, and what is mistaken for what"),
+        (f"imagette predict {folder} IMAGES...", "classify your own images"),
+        (f"imagette extend {folder} --epochs {epochs}", "train on, in a new run"),
+    ):
+        click.echo(f"  {command:{len(folder) + 29}}  {gives}")

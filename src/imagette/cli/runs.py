@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,10 @@ def show(run: str) -> None:
         summary = folder.read("summary.json")
         confidence = folder.recipe().evaluate.confidence
         facts[-1] = ("test accuracy", accuracy_text(summary["test"], confidence))
-        facts.append(("parameters", f"{summary['parameters']:,}"))
+        facts.append(("model", f"{summary['model']['name']}, {summary['model']['parameters']:,} parameters"))
+        facts.append(
+            ("kept", f"the weights of epoch {summary['best_epoch']}" if summary["kept"] == "best" else "the last")
+        )
         facts += [(f"seconds to {span}", f"{seconds:.1f}") for span, seconds in summary["seconds"].items()]
     columns(("fact", "value"), facts)
     rows = [typed(row) for row in read_rows(folder.path / "metrics.csv")]
@@ -65,9 +69,22 @@ def _row(path: Path) -> tuple[object, ...]:
         summary = RunFolder(path).read("summary.json") if done else {}
         figures = [summary.get(part) for part in ("validation", "test")]
         accuracies = [percent(part["accuracy"]) if part else "" for part in figures]
-        return path.name, status["state"], f"{status['epoch']} of {status['epochs']}", *accuracies
+        return path.name, _state(status), f"{status['epoch']} of {status['epochs']}", *accuracies
     except (ImagetteError, KeyError):
         return path.name, "damaged", "", "", ""
+
+
+def _state(status: dict[str, Any]) -> str:
+    """Tell how a run stands; a process that was killed could not write it down."""
+    if status["state"] != "running" or status["host"] != os.uname().nodename:
+        return str(status["state"])
+    try:
+        os.kill(status["pid"], 0)
+    except ProcessLookupError:
+        return "killed"
+    except PermissionError:  # another user's: it lives
+        pass
+    return "running"
 
 
 def _epoch(row: dict[str, Any]) -> tuple[object, ...]:

@@ -34,7 +34,7 @@ def command(run: str, as_json: bool) -> None:
     click.echo(f"accuracy           {accuracy_text(figures, confidence)}")
     if "top5" in figures:
         click.echo(f"among the first 5  {percent(figures['top5'])}")
-    click.echo(f"log-likelihood     {-figures['nll']:.4f} nats an image")
+    click.echo(f"log loss           {figures['nll']:.4f} nats an image")
     click.echo(f"calibration error  {percent(figures['calibration_error'])}")
     _show_classes(figures, confidence)
     pairs = [pair for pair in figures["most_confused"] if pair[2]][:PAIRS]

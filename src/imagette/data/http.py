@@ -50,7 +50,10 @@ def download(url: str, target: Path, file: File, accept: Callable[[Path], object
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         for last_try in (False, True):
-            resumed = _transfer(url, part, file)
+            try:
+                resumed = _transfer(url, part, file)
+            except Unavailable as error:
+                raise Unavailable(f"{file.name}: {error}") from error
             try:
                 accept(part)
             except Mismatch:

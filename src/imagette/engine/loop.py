@@ -38,7 +38,12 @@ class Progress:
     best: float | None = None
     best_epoch: int = 0
     early: bool = False
-    seconds: dict[str, float] = field(default_factory=lambda: {"train": 0.0, "evaluate": 0.0})
+    seconds: dict[str, float] = field(default_factory=lambda: {"train": 0.0, "evaluate": 0.0, "epoch": 0.0})
+
+    def trained(self, seconds: float) -> None:
+        """Add to the clocks of the training and of its current epoch."""
+        self.seconds["train"] += seconds
+        self.seconds["epoch"] += seconds
 
 
 class Training:
@@ -109,10 +114,28 @@ class Training:
         self.stop = False  # set it, from a signal handler say, and training pauses before its next step
 
     def _build(self, module: nn.Module | None) -> nn.Module:
+        shape, classes = self.images.shape, len(self.images.classes)
         if module is None:
             torch.manual_seed(seed_of(self.recipe.train.seed, FIRST_WEIGHTS))
-            module = models.build(self.recipe.model, self.images.shape, len(self.images.classes))
+            module = models.build(self.recipe.model, shape, classes)
+        else:
+            models.verify(module, shape, classes)
+        if hasattr(module, "loss"):
+            self._refuse_soft_labels()
         return module.to(self.device, memory_format=self.plan.memory_format)  # type: ignore[call-overload, no-any-return]
+
+    def _refuse_soft_labels(self) -> None:
+        asked = {
+            "augment.mixup": self.recipe.augment.mixup,
+            "augment.cutmix": self.recipe.augment.cutmix,
+            "train.label_smoothing": self.recipe.train.label_smoothing,
+        }
+        if blurred := [key for key, value in asked.items() if value]:
+            raise InputError(
+                f"{', '.join(blurred)} blur the labels, but model {self.recipe.model.name!r} brings a loss of its own, "
+                "which takes one class an image",
+                hint="set them to 0, or take another model",
+            )
 
     def events(self) -> Iterator[Event]:
         """Train from where the state stands to the end, and tell what happens.
@@ -154,11 +177,11 @@ class Training:
             timed += len(labels)
             if progress.step % self.plan.log_every == 0:
                 elapsed = time.perf_counter() - started
-                progress.seconds["train"] += elapsed
+                progress.trained(elapsed)
                 accuracy = correct.item() / len(labels)
                 yield Logged(progress.epoch + 1, progress.step, rate, loss.item(), accuracy, timed / elapsed)
                 started, timed = time.perf_counter(), 0
-        progress.seconds["train"] += time.perf_counter() - started
+        progress.trained(time.perf_counter() - started)
 
     def _diverged(self, error: FloatingPointError, index: Tensor) -> Diverged:
         progress = self.progress
@@ -188,7 +211,7 @@ class Training:
         announcement = self.schedule.epoch_end(figures)
         self.loss_sum.zero_()
         self.correct.zero_()
-        seconds = progress.seconds["train"]
+        seconds, progress.seconds["epoch"] = progress.seconds["epoch"], 0.0
         return EpochDone(
             progress.epoch,
             progress.step,
@@ -199,7 +222,7 @@ class Training:
             figures.get("val_accuracy"),
             best,
             seconds,
-            progress.step / self.plan.steps_per_epoch * self.batches.used / max(seconds, 1e-9),
+            self.batches.used / max(seconds, 1e-9),
             announcement,
         )
 

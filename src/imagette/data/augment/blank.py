@@ -5,27 +5,33 @@ from __future__ import annotations
 import math
 from functools import lru_cache
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from imagette.core.errors import InputError
-from imagette.data.augment.draws import Draw, Stream
+from imagette.data.augment.draws import Numbers, Random, Stream
 
 AREA = (0.02, 0.33)  # of random erasing: share of the image
 RATIO = (0.3, 3.3)  # of random erasing: height to width
 
 
-def inside(top: Tensor, bottom: Tensor, left: Tensor, right: Tensor, size: tuple[int, int]) -> Tensor:
-    """Tell which pixels lie in each image's box, (B, 1, H, W) bool; the bounds are (B,), the last ones excluded."""
-    y, x = (_places(side, top.device) for side in size)
-    rows = (y >= top[:, None]) & (y < bottom[:, None])
-    columns = (x >= left[:, None]) & (x < right[:, None])
+def inside(boxes: Tensor, size: torch.Size) -> Tensor:
+    """Tell which pixels of images of size (B, C, H, W) lie in each one's box, (B, 1, H, W) bool.
+
+    Args:
+        boxes: (B, 4) top, bottom, left, right; bottom and right are excluded.
+        size: of the batch.
+    """
+    y, x = (_places(side, boxes.device) for side in size[2:])
+    rows = (y >= boxes[:, 0:1]) & (y < boxes[:, 1:2])
+    columns = (x >= boxes[:, 2:3]) & (x < boxes[:, 3:4])
     return (rows[:, :, None] & columns[:, None]).unsqueeze(1)
 
 
 @lru_cache(maxsize=8)
 def _places(side: int, device: torch.device) -> Tensor:
-    return torch.arange(side, device=device)
+    return torch.arange(side, dtype=torch.float32, device=device)
 
 
 class Erase:
@@ -34,25 +40,30 @@ class Erase:
     Its area is uniform in 2 to 33 % of the image, its ratio of height to width log-uniform in 0.3 to 3.3 (a side
     longer than the image is cut to it), its place uniform within the image.
 
+    Args:
+        probability: of blanking.
+        shape: (C, H, W) of the images.
+
     Source: Zhong et al., 2017, arXiv:1708.04896.
     """
 
-    draws = (Draw(Stream.ERASE, columns=5),)
+    def __init__(self, probability: float, shape: tuple[int, int, int]) -> None:
+        self._probability, self._size = probability, shape[1:]
 
-    def __init__(self, probability: float) -> None:
-        self._probability = probability
-
-    def __call__(self, images: Tensor, numbers: Tensor) -> Tensor:
-        """Change images (B, C, H, W) float32 by numbers (B, 5)."""
-        height, width = images.shape[2:]
-        gate, area, ratio, y, x = numbers.unbind(1)
+    def draw(self, random: Random) -> Numbers:
+        """Choose every image's box, (n, 4); an empty one where nothing is blanked."""
+        height, width = self._size
+        gate, area, ratio, y, x = random.uniform(Stream.ERASE, 5)
         area = (AREA[0] + (AREA[1] - AREA[0]) * area) * (height * width)
-        root = torch.exp((math.log(RATIO[0]) + math.log(RATIO[1] / RATIO[0]) * ratio) / 2)
-        h = (area.sqrt() * root).round_().clamp_(1, height)
-        w = (area.sqrt() / root).round_().clamp_(1, width)
-        top, left = (y * (height - h + 1)).floor_(), (x * (width - w + 1)).floor_()
-        bottom = top + h * (gate < self._probability)
-        return images.masked_fill_(inside(top, bottom, left, left + w, (height, width)), 0.0)
+        ratio = RATIO[0] * np.exp(math.log(RATIO[1] / RATIO[0]) * ratio)
+        h = np.clip(np.round(np.sqrt(area * ratio)), 1, height)
+        w = np.clip(np.round(np.sqrt(area / ratio)), 1, width)
+        top, left = np.floor(y * (height - h + 1)), np.floor(x * (width - w + 1))
+        return np.stack((top, top + h * (gate < self._probability), left, left + w), 1)
+
+    def __call__(self, images: Tensor, boxes: Tensor) -> Tensor:
+        """Blank boxes (B, 4) of images (B, C, H, W) float32."""
+        return images.masked_fill_(inside(boxes, images.shape), 0.0)
 
 
 class Cutout:
@@ -68,20 +79,20 @@ class Cutout:
     Source: DeVries and Taylor, 2017, arXiv:1708.04552.
     """
 
-    draws = (Draw(Stream.CUTOUT, columns=2),)
-
     def __init__(self, side: int, shape: tuple[int, int, int]) -> None:
         if side >= min(shape[1:]):
             raise InputError(
                 f"augment.cutout = {side} is not smaller than the images, which have {shape[1]}x{shape[2]} pixels",
                 hint="a quarter to a half of the side is usual",
             )
-        self._side = side
+        self._side, self._size = side, shape[1:]
 
-    def __call__(self, images: Tensor, numbers: Tensor) -> Tensor:
-        """Change images (B, C, H, W) float32 by numbers (B, 2)."""
-        height, width = images.shape[2:]
-        top = (numbers[:, 0] * height).floor_() - self._side // 2
-        left = (numbers[:, 1] * width).floor_() - self._side // 2
-        hidden = inside(top, top + self._side, left, left + self._side, (height, width))
-        return images.masked_fill_(hidden, 0.0)
+    def draw(self, random: Random) -> Numbers:
+        """Choose every image's box, (n, 4)."""
+        y, x = random.uniform(Stream.CUTOUT, 2)
+        top, left = (np.floor(u * side) - self._side // 2 for u, side in zip((y, x), self._size, strict=True))
+        return np.stack((top, top + self._side, left, left + self._side), 1)
+
+    def __call__(self, images: Tensor, boxes: Tensor) -> Tensor:
+        """Blank boxes (B, 4) of images (B, C, H, W) float32."""
+        return images.masked_fill_(inside(boxes, images.shape), 0.0)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from imagette.data.augment.draws import Draw, Stream
+from imagette.data.augment.draws import Numbers, Random, Stream
 
 RED, GREEN, BLUE = 0.299, 0.587, 0.114  # shares of a gray, ITU-R BT.601
 
 
 def gray(pixels: Tensor) -> Tensor:
-    """Give the gray (B, 1, ...) of pixels (B, C, ...): of three channels by their luminance, of others the mean."""
+    """Give the gray (B, 1, ...) of pixels (B, C, ...): of three channels by their luminance, else their mean."""
     if pixels.shape[1] != 3:
         return pixels.mean(1, keepdim=True)
     return (pixels[:, :1] * RED).add_(pixels[:, 1:2], alpha=GREEN).add_(pixels[:, 2:], alpha=BLUE)
@@ -37,12 +38,15 @@ class Jitter:
     """
 
     def __init__(self, stream: Stream, strength: float, origin: Callable[[Tensor], Tensor | float]) -> None:
-        self.draws = (Draw(stream),)
-        self._strength, self._origin = strength, origin
+        self._stream, self._strength, self._origin = stream, strength, origin
 
-    def __call__(self, pixels: Tensor, numbers: Tensor) -> Tensor:
-        """Change pixels (B, C, H, W) float32 by numbers (B, 1)."""
-        factor = (1 + self._strength * (2 * numbers - 1)).clamp_(min=0)
+    def draw(self, random: Random) -> Numbers:
+        """Choose every image's factor, (n, 1)."""
+        factor: Numbers = 1 + self._strength * (2 * random.uniform(self._stream) - 1)
+        return factor.clip(min=0).T
+
+    def __call__(self, pixels: Tensor, factor: Tensor) -> Tensor:
+        """Change pixels (B, C, H, W) float32 by factors (B, 1)."""
         return blend_(pixels, self._origin(pixels), factor)
 
 
@@ -64,41 +68,45 @@ def saturation(strength: float) -> Jitter:
 class Grayscale:
     """Make an image gray with some probability."""
 
-    draws = (Draw(Stream.GRAYSCALE),)
-
     def __init__(self, probability: float) -> None:
         self._probability = probability
 
-    def __call__(self, pixels: Tensor, numbers: Tensor) -> Tensor:
-        """Change pixels (B, 3, H, W) float32 by numbers (B, 1)."""
-        return blend_(pixels, gray(pixels), (numbers >= self._probability).float())
+    def draw(self, random: Random) -> Numbers:
+        """Choose how much of its colour every image keeps, (n, 1): 0 or 1."""
+        return (random.uniform(Stream.GRAYSCALE) >= self._probability).astype(np.float32).T
+
+    def __call__(self, pixels: Tensor, kept: Tensor) -> Tensor:
+        """Change pixels (B, 3, H, W) float32 by shares (B, 1)."""
+        return blend_(pixels, gray(pixels), kept)
 
 
 class Hue:
     r"""Turn the colour circle by a random angle: the hue of HSV changes, saturation and value stay.
 
-    With :math:`v = \max`, chroma :math:`c = \max - \min` and hue :math:`h \in [0, 6)`, a channel is
-    :math:`v - c \cdot \mathrm{clamp}(\min(k, 4 - k), 0, 1)` with :math:`k = (n + h) \bmod 6` and
-    :math:`n = 5, 3, 1` for red, green, blue.
+    With value :math:`v = \max`, chroma :math:`c = \max - \min` and hue :math:`h \in [0, 6)`, a channel is
+    :math:`v - c + c\,\mathrm{clamp}(w, 0, 1)` with :math:`w = |h - 3| - 1` for red, :math:`2 - |h - 2|` for green,
+    :math:`2 - |h - 4|` for blue.
 
-    Source: Smith, 1978 (HSV); the change is that of torchvision's ``adjust_hue``.
+    Source: Smith, 1978 (HSV); the change is that of torchvision's ``adjust_hue``, by its documentation.
     """
-
-    draws = (Draw(Stream.HUE),)
 
     def __init__(self, strength: float, device: torch.device | str) -> None:
         self._strength = strength
-        self._sector = torch.tensor([5.0, 3.0, 1.0], device=device)[:, None, None]
+        table = torch.tensor([[3.0, 2.0, 4.0], [1.0, -1.0, -1.0], [-1.0, 2.0, 2.0]], device=device)
+        self._center, self._sign, self._base = table[:, :, None, None]
 
-    def __call__(self, pixels: Tensor, numbers: Tensor) -> Tensor:
-        """Change pixels (B, 3, H, W) float32 by numbers (B, 1)."""
-        turn = 6 * self._strength * (2 * numbers - 1)
-        value = pixels.amax(1, keepdim=True)
-        chroma = value - pixels.amin(1, keepdim=True)
+    def draw(self, random: Random) -> Numbers:
+        """Choose every image's turn, (n, 1), in sixths of the circle."""
+        return (6 * self._strength * (2 * random.uniform(Stream.HUE) - 1)).T
+
+    def __call__(self, pixels: Tensor, turn: Tensor) -> Tensor:
+        """Change pixels (B, 3, H, W) float32 by turns (B, 1)."""
         red, green, blue = pixels.chunk(3, 1)
-        hue = torch.where(
-            value == red, green - blue, torch.where(value == green, blue - red, red - green)
-        ) / chroma.clamp(min=1e-6)
-        hue += torch.where(value == red, 0.0, torch.where(value == green, 2.0, 4.0))
-        k = (hue + turn[:, :, None, None] + self._sector).remainder_(6)
-        return value - chroma * torch.minimum(k, 4 - k).clamp_(0, 1)
+        value, low = pixels.amax(1, keepdim=True), pixels.amin(1, keepdim=True)
+        chroma = value - low
+        red_most, green_most = value == red, value == green
+        rise = torch.where(red_most, green - blue, torch.where(green_most, blue - red, red - green))
+        sector = torch.where(red_most, 0.0, torch.where(green_most, 2.0, 4.0))
+        hue = rise.div_(chroma.clamp(min=1e-6)).add_(sector).add_(turn[:, :, None, None]).remainder_(6)
+        weight: Tensor = (hue - self._center).abs_().mul_(self._sign).add_(self._base).clamp_(0, 1)
+        return weight.mul_(chroma).add_(low)

@@ -8,9 +8,11 @@ from enum import IntEnum, auto
 import numpy as np
 from numpy.typing import NDArray
 
+Numbers = NDArray[np.float32]
+
 
 class Stream(IntEnum):
-    """A stream of numbers for each operation, so that switching one on leaves the others' numbers as they were."""
+    """A stream of numbers for each purpose, so that switching one on leaves the others' numbers as they were."""
 
     FLIP = auto()
     CROP = auto()
@@ -22,31 +24,31 @@ class Stream(IntEnum):
     GRAYSCALE = auto()
     ERASE = auto()
     CUTOUT = auto()
-    MIX = auto()
+    SHARE = auto()
+    PASTE = auto()
 
 
 @dataclass(frozen=True)
-class Draw:
-    """The random numbers that an operation needs for each image."""
+class Random:
+    """The random numbers of an epoch, for the first n images; more images do not change the numbers of these.
 
-    stream: Stream
-    columns: int = 1
-    """Numbers for an image, uniform in [0, 1)."""
-    alpha: float = 0.0
-    """Unless 0, the first column is drawn from Beta(alpha, alpha) instead."""
-    each_epoch: bool = True
-    """Whether an image gets new numbers every epoch, or keeps those of the first."""
+    Example:
+        >>> few, more = (Random(n, seed=0, epoch=1).uniform(Stream.CUTOUT, 2) for n in (3, 60))
+        >>> bool((few == more[:, :3]).all())
+        True
+    """
 
-    def numbers(self, n: int, seed: int, epoch: int) -> NDArray[np.float32]:
-        """Draw the numbers of the first n images; more images do not change the numbers of these.
+    n: int
+    seed: int
+    epoch: int
 
-        Example:
-            >>> Draw(Stream.CROP).numbers(2, seed=0, epoch=1) == Draw(Stream.CROP).numbers(3, seed=0, epoch=1)[:2]
-            array([[ True],
-                   [ True]])
-        """
-        uniform, beta = np.random.SeedSequence(seed, spawn_key=(epoch * self.each_epoch, self.stream)).spawn(2)
-        values = np.random.default_rng(uniform).random((n, self.columns), dtype=np.float32)
-        if self.alpha:
-            values[:, 0] = np.random.default_rng(beta).beta(self.alpha, self.alpha, n)
-        return values
+    def uniform(self, stream: Stream, rows: int = 1, each_epoch: bool = True) -> Numbers:
+        """Draw (rows, n) numbers uniform in [0, 1); without ``each_epoch`` they are those of epoch 0."""
+        return self._generator(stream, self.epoch * each_epoch).random((self.n, rows), dtype=np.float32).T
+
+    def beta(self, stream: Stream, alpha: float) -> Numbers:
+        """Draw (n,) numbers from Beta(alpha, alpha)."""
+        return self._generator(stream, self.epoch).beta(alpha, alpha, self.n).astype(np.float32)
+
+    def _generator(self, stream: Stream, epoch: int) -> np.random.Generator:
+        return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(epoch, stream)))

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from functools import lru_cache
+from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from imagette.core.errors import InputError
-from imagette.data.augment.draws import Draw, Stream
+from imagette.data.augment.draws import Numbers, Random, Stream
 from imagette.recipe.schema import Augment
 
 
@@ -32,64 +33,80 @@ class FlipAndCrop:
     """
 
     def __init__(self, spec: Augment, shape: tuple[int, int, int]) -> None:
-        self._flip, self._padding = spec.flip, spec.crop_padding
-        self._mode = "reflect" if spec.crop_fill == "reflect" else "constant"
-        if self._padding >= min(shape[1:]):
+        if spec.crop_padding >= min(shape[1:]):
             raise InputError(
-                f"augment.crop_padding = {self._padding} is not smaller than the images, "
+                f"augment.crop_padding = {spec.crop_padding} is not smaller than the images, "
                 f"which have {shape[1]}x{shape[2]} pixels",
-                hint="a padding of an eighth of the side is usual",
+                hint="an eighth of the side is usual",
             )
-        flip = Draw(Stream.FLIP, each_epoch=self._flip == "random")
-        self.draws = (flip,) * (self._flip != "none") + (Draw(Stream.CROP),) * (self._padding > 0)
+        self._flip, self._padding = spec.flip, spec.crop_padding
+        self._reflect = spec.crop_fill == "reflect" and spec.crop_padding > 0
+        self._choices = (2 * spec.crop_padding + 1) ** 2
+        self._tables: dict[tuple[torch.Size, bool], _Table] = {}
 
-    def __call__(self, images: Tensor, numbers: Tensor, epoch: int) -> Tensor:
-        """Give the crops of images (B, C, H, W) uint8, by numbers (B, 1 or 2), in the same layout."""
-        channels_last = not images.is_contiguous()
-        padded = self._padded(images, channels_last)
-        rows, starts = _table(images.shape, self._padding, channels_last, images.device)
-        width = images.shape[3] * (images.shape[1] if channels_last else 1)
-        batches = torch.cat((padded, padded.flip(-1))) if self._flip != "none" else padded
-        stretches = batches.as_strided((batches.numel() - width + 1, width), (1, 1))
-        chosen = rows + starts[self._choice(numbers, epoch)][:, None]
-        return stretches.index_select(0, chosen.view(-1)).as_strided(images.shape, images.stride())
+    def draw(self, random: Random) -> Numbers:
+        """Choose a crop of every image, (n, 1); those of the mirrored images are counted behind the plain ones."""
+        choice = np.floor(random.uniform(Stream.CROP) * self._choices)
+        if self._flip != "none":
+            choice += self._choices * (random.uniform(Stream.FLIP, each_epoch=self._flip == "random") < 0.5)
+        return choice.T
 
-    def _padded(self, images: Tensor, channels_last: bool) -> Tensor:
-        if not self._padding:
-            return images
-        if self._mode == "constant":
-            return functional.pad(images, (self._padding,) * 4)
-        padded = functional.pad(images.contiguous(), (self._padding,) * 4, mode="reflect")  # slow in channels_last
-        return padded.contiguous(memory_format=torch.channels_last) if channels_last else padded
-
-    def _choice(self, numbers: Tensor, epoch: int) -> Tensor:
-        """Number the crop of each image (B,): those of the mirrored images follow the plain ones."""
-        places = (2 * self._padding + 1) ** 2
-        choice = (
-            (numbers[:, -1] * places).long() if self._padding else numbers.new_zeros(len(numbers), dtype=torch.int64)
-        )
-        if self._flip == "none":
-            return choice
+    def __call__(self, images: Tensor, choice: Tensor, epoch: int) -> Tensor:
+        """Give the chosen (B, 1) crops of images (B, C, H, W) uint8, in the same layout."""
+        table = self._table(images)
+        source = functional.pad(images.contiguous(), (self._padding,) * 4, mode="reflect") if self._reflect else images
+        table.plain.copy_(source)
+        if self._flip != "none":
+            table.mirrored.copy_(source.flip(-1))
         other_half = self._flip == "alternating" and epoch % 2 == 1
-        mirrored = numbers[:, 0] >= 0.5 if other_half else numbers[:, 0] < 0.5
-        return choice.add_(mirrored, alpha=places)
+        chosen = table.rows + table.starts[other_half].index_select(0, choice[:, 0].long())[:, None]
+        return table.stretches.index_select(0, chosen.view(-1)).as_strided(images.shape, images.stride())
+
+    def _table(self, images: Tensor) -> _Table:
+        key = (images.shape, images.is_contiguous())
+        if key not in self._tables:
+            self._tables[key] = _Table.make(images, self._padding, whole=self._reflect)
+        return self._tables[key]
 
 
-@lru_cache(maxsize=8)
-def _table(
-    shape: tuple[int, int, int, int], padding: int, channels_last: bool, device: torch.device
-) -> tuple[Tensor, Tensor]:
-    """Give where the rows of the first crop of every image begin (B, rows), and how far on each choice is (2K,)."""
-    batch, channels, height, width = shape
-    pixel = channels if channels_last else 1  # bytes from a pixel to its right neighbour
-    planes = 1 if channels_last else channels
-    pitch, side = (width + 2 * padding) * pixel, height + 2 * padding
-    image, plane = torch.arange(batch)[:, None, None], torch.arange(planes)[:, None]
-    rows = (image * planes + plane) * side * pitch + torch.arange(height) * pitch
-    shifts = torch.arange(2 * padding + 1)
-    starts = (shifts[:, None] * pitch + shifts * pixel).flatten()
-    starts = torch.cat((starts, starts + batch * planes * side * pitch))
-    return rows.view(batch, -1).to(device), starts.to(device)
+@dataclass(frozen=True)
+class _Table:
+    """A buffer for a padded batch and its mirror image, kept from batch to batch, and the places in it."""
+
+    plain: Tensor
+    """(B, C, H, W), where the batch is put; the whole of the padded batch where the padding is not 0."""
+    mirrored: Tensor
+    """Where its mirror image is put."""
+    stretches: Tensor
+    """(any place, bytes of a row), overlapping."""
+    rows: Tensor
+    """(B, rows of an image) int64, where the rows of each image's first crop begin."""
+    starts: tuple[Tensor, Tensor]
+    """(2 choices,) int64, how far on each choice begins; then the same with plain and mirrored exchanged."""
+
+    @classmethod
+    def make(cls, images: Tensor, padding: int, whole: bool) -> _Table:
+        batch, channels, height, width = images.shape
+        high, wide = height + 2 * padding, width + 2 * padding
+        if images.is_contiguous():
+            pixel, planes = 1, channels  # bytes to the next pixel; runs of rows in an image
+            padded = images.new_zeros(2 * batch, channels, high, wide)
+        else:
+            pixel, planes = channels, 1
+            padded = images.new_zeros(2 * batch, high, wide, channels).permute(0, 3, 1, 2)
+        inner = padded if whole else padded[:, :, padding : padding + height, padding : padding + width]
+        pitch, bytes_of_row = wide * pixel, width * pixel
+        plane = torch.arange(batch * planes)[:, None] * high * pitch
+        shifts = torch.arange(2 * padding + 1)
+        starts = (shifts[:, None] * pitch + shifts * pixel).flatten()
+        mirrored = starts + batch * planes * high * pitch
+        return cls(
+            inner[:batch],
+            inner[batch:],
+            padded.as_strided((padded.numel() - bytes_of_row + 1, bytes_of_row), (1, 1)),
+            (plane + torch.arange(height) * pitch).view(batch, -1).to(images.device),
+            (torch.cat((starts, mirrored)).to(images.device), torch.cat((mirrored, starts)).to(images.device)),
+        )
 
 
 class Affine:
@@ -104,25 +121,30 @@ class Affine:
     Args:
         spec: rotation, translate, scale and shear are read.
         shape: (C, H, W) of the images.
-        device: where the images are.
 
     Source: Simard et al., 2003; the parameters are those of torchvision's RandomAffine.
     """
 
-    draws = (Draw(Stream.AFFINE, columns=5),)
-
-    def __init__(self, spec: Augment, shape: tuple[int, int, int], device: torch.device | str) -> None:
-        bounds = (math.radians(spec.rotation), spec.translate, spec.translate, spec.scale, math.radians(spec.shear))
-        self._bounds = torch.tensor(bounds, device=device)
+    def __init__(self, spec: Augment, shape: tuple[int, int, int]) -> None:
+        self._bounds = (
+            math.radians(spec.rotation),
+            spec.translate,
+            spec.translate,
+            spec.scale,
+            math.radians(spec.shear),
+        )
         self._aspect = shape[1] / shape[2]
 
-    def __call__(self, pixels: Tensor, numbers: Tensor) -> Tensor:
-        """Map pixels (B, C, H, W) float32 by numbers (B, 5)."""
-        angle, x, y, larger, slant = ((2 * numbers - 1) * self._bounds).unbind(1)
-        sin, cos, tan = angle.sin(), angle.cos(), slant.tan()
-        matrix = torch.stack((cos - tan * sin, (sin + tan * cos) * self._aspect, -sin / self._aspect, cos), 1)
-        matrix = matrix.div_(1 + larger[:, None]).view(-1, 2, 2)  # in units of half a side, as grid_sample counts
-        shift = matrix * torch.stack((x, y), 1)[:, None] * -2
-        theta = torch.cat((matrix, shift.sum(2, keepdim=True)), 2)
-        grid = functional.affine_grid(theta, list(pixels.shape), align_corners=False)
+    def draw(self, random: Random) -> Numbers:
+        """Make the map of every image, (n, 6): a 2x3 matrix in units of half a side, as grid_sample counts."""
+        uniform = random.uniform(Stream.AFFINE, 5)
+        angle, x, y, larger, slant = ((2 * u - 1) * bound for u, bound in zip(uniform, self._bounds, strict=True))
+        sin, cos, tan, size = np.sin(angle), np.cos(angle), np.tan(slant), 1 + larger
+        a, b = (cos - tan * sin) / size, (sin + tan * cos) / size * self._aspect
+        c, d = -sin / size / self._aspect, cos / size
+        return np.stack((a, b, -2 * (a * x + b * y), c, d, -2 * (c * x + d * y)), 1)
+
+    def __call__(self, pixels: Tensor, maps: Tensor) -> Tensor:
+        """Map pixels (B, C, H, W) float32 by maps (B, 6)."""
+        grid = functional.affine_grid(maps.reshape(-1, 2, 3), list(pixels.shape), align_corners=False)
         return functional.grid_sample(pixels, grid, align_corners=False)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from imagette.data.augment.blank import inside
-from imagette.data.augment.draws import Draw, Stream
+from imagette.data.augment.draws import Numbers, Random, Stream
 
 
 def next_in_batch(rows: Tensor) -> Tensor:
@@ -15,10 +16,9 @@ def next_in_batch(rows: Tensor) -> Tensor:
 
 
 def soft_labels(labels: Tensor, share: Tensor, classes: int) -> Tensor:
-    """Give ``share`` (B,) to each own class of labels (B,) int64, the rest to the next one's; (B, K) float32."""
-    soft = share.new_zeros(len(labels), classes)
-    soft.scatter_(1, labels[:, None], share[:, None])
-    return soft.scatter_add_(1, next_in_batch(labels)[:, None], 1 - share[:, None])
+    """Give ``share`` (B, 1) to each own class of labels (B,) int64, the rest to the next one's; (B, K) float32."""
+    soft = share.new_zeros(len(labels), classes).scatter_(1, labels[:, None], share)
+    return soft.scatter_add_(1, next_in_batch(labels)[:, None], 1 - share)
 
 
 class Mixup:
@@ -28,13 +28,15 @@ class Mixup:
     """
 
     def __init__(self, alpha: float, classes: int) -> None:
-        self.draws = (Draw(Stream.MIX, alpha=alpha),)
-        self._classes = classes
+        self._alpha, self._classes = alpha, classes
 
-    def __call__(self, images: Tensor, labels: Tensor, numbers: Tensor) -> tuple[Tensor, Tensor]:
-        """Mix images (B, C, H, W) float32 and labels (B,) int64 by numbers (B, 1), of which Beta is the law."""
-        share = numbers[:, 0]
-        mixed = next_in_batch(images).lerp_(images, share[:, None, None, None])
+    def draw(self, random: Random) -> Numbers:
+        """Choose every image's share of its own mix, (n, 1)."""
+        return random.beta(Stream.SHARE, self._alpha)[:, None]
+
+    def __call__(self, images: Tensor, labels: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
+        """Mix images (B, C, H, W) float32 and labels (B,) int64 by shares (B, 1)."""
+        mixed = next_in_batch(images).lerp_(images, share[:, :, None, None])
         return mixed, soft_labels(labels, share, self._classes)
 
 
@@ -47,18 +49,21 @@ class CutMix:
     Source: Yun et al., 2019, arXiv:1905.04899.
     """
 
-    def __init__(self, alpha: float, classes: int) -> None:
-        self.draws = (Draw(Stream.MIX, columns=3, alpha=alpha),)
-        self._classes = classes
+    def __init__(self, alpha: float, classes: int, shape: tuple[int, int, int]) -> None:
+        self._alpha, self._classes, self._size = alpha, classes, shape[1:]
 
-    def __call__(self, images: Tensor, labels: Tensor, numbers: Tensor) -> tuple[Tensor, Tensor]:
-        """Mix images (B, C, H, W) float32 and labels (B,) int64 by numbers (B, 3), the first of Beta's law."""
-        height, width = images.shape[2:]
-        half = (1 - numbers[:, 0]).clamp_(min=0).sqrt_() / 2
-        y, x = (numbers[:, 1] * height).floor_(), (numbers[:, 2] * width).floor_()
-        h, w = (half * height).floor_(), (half * width).floor_()
-        top, bottom = (y - h).clamp_(min=0), (y + h).clamp_(max=height)
-        left, right = (x - w).clamp_(min=0), (x + w).clamp_(max=width)
-        mixed = torch.where(inside(top, bottom, left, right, (height, width)), next_in_batch(images), images)
-        share = 1 - (bottom - top) * (right - left) / (height * width)
-        return mixed, soft_labels(labels, share, self._classes)
+    def draw(self, random: Random) -> Numbers:
+        """Choose every image's box and the share that stays its own, (n, 5)."""
+        half = np.sqrt(1 - random.beta(Stream.SHARE, self._alpha)) / 2
+        bounds = []
+        for u, side in zip(random.uniform(Stream.PASTE, 2), self._size, strict=True):
+            center, reach = np.floor(u * side), np.floor(half * side)
+            bounds += [np.maximum(center - reach, 0), np.minimum(center + reach, side)]
+        top, bottom, left, right = bounds
+        share = 1 - (bottom - top) * (right - left) / (self._size[0] * self._size[1])
+        return np.stack((*bounds, share), 1)
+
+    def __call__(self, images: Tensor, labels: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Mix images (B, C, H, W) float32 and labels (B,) int64 by boxes and shares (B, 5)."""
+        mixed = torch.where(inside(values, images.shape), next_in_batch(images), images)
+        return mixed, soft_labels(labels, values[:, 4:], self._classes)

@@ -12,7 +12,7 @@ from torch import Tensor
 from imagette.core.errors import InputError
 from imagette.data.augment.blank import Cutout, Erase
 from imagette.data.augment.color import Grayscale, Hue, brightness, contrast, saturation
-from imagette.data.augment.draws import Draw
+from imagette.data.augment.draws import Numbers, Random
 from imagette.data.augment.geometry import Affine, FlipAndCrop
 from imagette.data.augment.mix import CutMix, Mixup
 from imagette.data.augment.normalize import Normalize, dense
@@ -22,19 +22,18 @@ COLOR_ONLY = ("saturation", "hue", "grayscale")
 AFFINE = ("rotation", "translate", "scale", "shear")
 
 
-class Random(Protocol):
+class Drawing(Protocol):
     """What needs random numbers."""
 
-    @property
-    def draws(self) -> tuple[Draw, ...]:
-        """Say which."""
+    def draw(self, random: Random, /) -> Numbers:
+        """Choose the values of every image for an epoch, (n, columns), ready to use."""
 
 
-class Operation(Random, Protocol):
+class Operation(Drawing, Protocol):
     """A change of float images, in place or not."""
 
-    def __call__(self, images: Tensor, numbers: Tensor, /) -> Tensor:
-        """Change images (B, C, H, W) float32 by numbers (B, columns of its draws)."""
+    def __call__(self, images: Tensor, values: Tensor, /) -> Tensor:
+        """Change images (B, C, H, W) float32 by values (B, columns)."""
 
 
 class Augmentation:
@@ -79,25 +78,29 @@ class Augmentation:
         self._move = FlipAndCrop(spec, shape) if spec.flip != "none" or spec.crop_padding else None
         self._before = _before_normalising(spec, shape, device)
         self._after = _after_normalising(spec, shape)
-        self._mix = Mixup(spec.mixup, classes) if spec.mixup else CutMix(spec.cutmix, classes) if spec.cutmix else None
+        self._mix = _mixing(spec, shape, classes)
         self.mixes = self._mix is not None
-        operations: list[Random] = [o for o in (self._move, *self._before, *self._after, self._mix) if o is not None]
-        self._draws = [draw for operation in operations for draw in operation.draws]
-        ends = accumulate((sum(draw.columns for draw in operation.draws) for operation in operations), initial=0)
-        self._columns = {o: slice(*bounds) for o, bounds in zip(operations, pairwise(ends), strict=True)}
+        self._operations: list[Drawing] = [
+            operation for operation in (self._move, *self._before, *self._after, self._mix) if operation is not None
+        ]
+        ends = accumulate((o.draw(Random(0, 0, 0)).shape[1] for o in self._operations), initial=0)
+        self._columns = {o: slice(*bounds) for o, bounds in zip(self._operations, pairwise(ends), strict=True)}
 
     def draws(self, n: int, seed: int, epoch: int) -> Tensor | None:
-        """Draw an epoch's random numbers, (n, K) float32 on the device, row i for image i; None when none are needed.
+        """Draw what an epoch does to every image, (n, K) float32 on the device; None when nothing is drawn.
+
+        Everything random is worked out here, once an epoch, so that a batch only has to apply its rows.
 
         Args:
             n: number of training images.
             seed: of the run.
             epoch: from 0.
         """
-        if not self._draws:
+        if not self._operations:
             return None
-        numbers = np.concatenate([draw.numbers(n, seed, epoch) for draw in self._draws], axis=1)
-        return torch.from_numpy(numbers).to(self._device)
+        random = Random(n, seed, epoch)
+        values = np.concatenate([operation.draw(random) for operation in self._operations], axis=1, dtype=np.float32)
+        return torch.from_numpy(values).to(self._device)
 
     def __call__(self, images: Tensor, draws: Tensor | None, epoch: int) -> Tensor:
         """Augment and normalise a batch.
@@ -120,7 +123,9 @@ class Augmentation:
         pixels = self._normalize.apply_(pixels)
         for operation in self._after:
             pixels = operation(pixels, self._of(draws, operation))
-        return pixels if images.is_contiguous() else pixels.contiguous(memory_format=torch.channels_last)
+        if not images.is_contiguous():
+            pixels = pixels.contiguous(memory_format=torch.channels_last)
+        return pixels.as_strided(images.shape, images.stride())
 
     def mix(self, images: Tensor, labels: Tensor, draws: Tensor | None) -> tuple[Tensor, Tensor]:
         """Mix each image and label with the next one of the batch (the last with the first), where the recipe says so.
@@ -137,7 +142,7 @@ class Augmentation:
             return images, labels
         return self._mix(images, labels, self._of(draws, self._mix))
 
-    def _of(self, draws: Tensor | None, operation: Random) -> Tensor:
+    def _of(self, draws: Tensor | None, operation: Drawing) -> Tensor:
         assert draws is not None, "an augmentation that draws needs the rows of its draws"
         return draws[:, self._columns[operation]]
 
@@ -154,7 +159,7 @@ def _check_channels(spec: Augment, shape: tuple[int, int, int]) -> None:
 def _before_normalising(spec: Augment, shape: tuple[int, int, int], device: torch.device | str) -> list[Operation]:
     operations: list[Operation] = []
     if any(getattr(spec, key) for key in AFFINE):
-        operations.append(Affine(spec, shape, device))
+        operations.append(Affine(spec, shape))
     if spec.brightness:
         operations.append(brightness(spec.brightness))
     if spec.contrast:
@@ -171,7 +176,13 @@ def _before_normalising(spec: Augment, shape: tuple[int, int, int], device: torc
 def _after_normalising(spec: Augment, shape: tuple[int, int, int]) -> list[Operation]:
     operations: list[Operation] = []
     if spec.erase:
-        operations.append(Erase(spec.erase))
+        operations.append(Erase(spec.erase, shape))
     if spec.cutout:
         operations.append(Cutout(spec.cutout, shape))
     return operations
+
+
+def _mixing(spec: Augment, shape: tuple[int, int, int], classes: int) -> Mixup | CutMix | None:
+    if spec.mixup:
+        return Mixup(spec.mixup, classes)
+    return CutMix(spec.cutmix, classes, shape) if spec.cutmix else None

@@ -53,7 +53,10 @@ def read(path: Path, wanted: Wanted) -> Parts:
 
 def has_labels(path: Path) -> bool:
     """Tell whether a CSV brings labels, or only images to predict."""
-    return any(cell in LABEL_COLUMNS for cell in _header(path)) or pixels.has_labels(path)
+    header = _header(path)
+    if any(cell in PATH_COLUMNS for cell in header):
+        return any(cell in LABEL_COLUMNS for cell in header)
+    return pixels.has_labels(path)
 
 
 def _header(path: Path) -> list[str]:

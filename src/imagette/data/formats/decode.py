@@ -11,7 +11,8 @@ EXIF orientation    the picture is turned upright
 16-bit gray         its upper 8 bits; colour of 16 bits likewise
 1-bit               black 0, white 255
 transparency        laid on white (palette entries, gray and colour with alpha alike)
-palette, CMYK       red, green, blue (CMYK by Pillow's formula, without a colour profile)
+palette             gray where every entry in use is gray, else colour
+CMYK                colour, by Pillow's formula, without a colour profile
 gray or colour      what the other images are: gray = 0.299 R + 0.587 G + 0.114 B; colour = gray three times
 another size        resized to the wanted one as a whole, neither cropped nor padded: Pillow's BILINEAR,
                     which averages over all source pixels when it makes an image smaller
@@ -65,9 +66,11 @@ def header(path: Path) -> Header:
         InputError: when it is refused, with its path.
     """
     with _opened(path) as image:
-        width, height = image.size
-        if _orientation(image) >= 5:  # lies on its side
-            width, height = height, width
+        orientation = _orientation(image)
+        if image.format == "TIFF" and orientation > 1:
+            image.load()  # Pillow itself turns these, some versions sooner than others
+            orientation = 1
+        width, height = image.size if orientation < 5 else image.size[::-1]  # from 5 on it lies on its side
         return Header(width, height, _is_gray(image))
 
 
@@ -90,10 +93,9 @@ def decode(path: Path, shape: Shape | None = None) -> tuple[Images, list[str]]:
         >>> Image.new("1", (3, 2), 1).save(file)
         >>> decode(file, (1, 2, 2))
         (array([[[255, 255],
-                [255, 255]]], dtype=uint8), ['1 bit to 8', 'resized'])
+                [255, 255]]], dtype=uint8), ['1 bit to gray', 'resized'])
     """
     with _opened(path) as opened:
-        opened.load()
         upright, done = _upright(opened)
         image, converted = _eight_bits(upright)
         pixels, fitted = fit(image, shape or (len(image.getbands()), image.height, image.width))
@@ -151,7 +153,7 @@ def _refuse(image: Image.Image) -> None:
         raise InputError("holds no pixel")
     if getattr(image, "is_animated", False) and image.format != "MPO":
         raise InputError("holds several frames, and one image is one example; save the frame that counts by itself")
-    if not _is_gray(image) and image.mode not in _COLOUR:
+    if image.mode not in _COLOUR and not _is_gray(image):
         raise InputError(f"pixels of Pillow's mode {image.mode} are not read; save it as 8-bit gray or RGB")
 
 
@@ -160,6 +162,10 @@ def _too_large(found: str = "the image") -> str:
 
 
 def _is_gray(image: Image.Image) -> bool:
+    if image.mode == "P" and (entries := image.getpalette()):
+        colours = np.reshape(entries, (-1, 3))
+        used = np.flatnonzero(image.histogram()[: len(colours)])
+        return bool((colours[used] == colours[used, :1]).all())
     # Pillow holds some 16-bit gray images in mode I, which for TIFF means 32 bits.
     return image.mode in _GRAY | _SIXTEEN or (image.mode == "I" and image.format in ("PNG", "PPM"))
 
@@ -174,11 +180,13 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _upright(image: Image.Image) -> tuple[Image.Image, list[str]]:
-    """Turn a decoded image upright."""
+    """Decode an image and turn it upright."""
+    turned = _orientation(image) > 1  # asked now, because Pillow itself turns a TIFF while it decodes
+    image.load()
     with contextlib.suppress(Exception):
         if image.getexif().get(ExifTags.Base.Orientation, 1) in range(2, 9):
-            return ImageOps.exif_transpose(image), ["EXIF orientation applied"]
-    return image, []
+            image, turned = ImageOps.exif_transpose(image), True
+    return image, ["EXIF orientation applied"] if turned else []
 
 
 def _eight_bits(image: Image.Image) -> tuple[Image.Image, list[str]]:
@@ -187,11 +195,10 @@ def _eight_bits(image: Image.Image) -> tuple[Image.Image, list[str]]:
         return image, []
     if image.mode.startswith("I"):
         return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)), ["16 bits to 8"]
+    mode = "L" if _is_gray(image) else "RGB"
     if image.has_transparency_data:
-        mode = "L" if _is_gray(image) else "RGB"
         straight = image.convert("LA") if image.mode == "La" else image
         white = Image.new("RGBA", image.size, "white")
         return Image.alpha_composite(white, straight.convert("RGBA")).convert(mode), ["transparency laid on white"]
-    if image.mode == "1":
-        return image.convert("L"), ["1 bit to 8"]
-    return image.convert("RGB"), [f"{'palette' if image.mode == 'P' else image.mode} to RGB"]
+    kind = {"1": "1 bit", "P": "palette"}.get(image.mode, image.mode)
+    return image.convert(mode), [f"{kind} to {'gray' if mode == 'L' else 'colour'}"]

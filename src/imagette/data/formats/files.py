@@ -19,7 +19,8 @@ class File(NamedTuple):
     @property
     def suffix(self) -> str:
         """The end of its name, in lower case: ``.png``."""
-        return os.path.splitext(self.path)[1].lower()  # noqa: PTH122
+        _, dot, end = self.path.rpartition(os.sep)[2].rpartition(".")
+        return (dot + end).lower() if dot else ""
 
 
 def walk(folder: str | Path, within: frozenset[tuple[int, int]] = frozenset()) -> Iterator[File]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -105,8 +105,7 @@ def expand(patterns: Sequence[str]) -> list[Path]:
     found: dict[Path, None] = {}
     for pattern in patterns:
         path = Path(pattern).expanduser()
-        matches = [path] if path.exists() else sorted(map(Path, glob.glob(str(path), recursive=True)))  # noqa: PTH207
-        files = [file for match in matches for file in _images_at(match)]
+        files = [file for match in ([path] if path.exists() else _matches(path)) for file in _images_at(match)]
         if not files:
             raise InputError(
                 f"{printable(pattern)!r} matches no image file",
@@ -114,6 +113,20 @@ def expand(patterns: Sequence[str]) -> list[Path]:
             )
         found.update(dict.fromkeys(files))
     return list(found)
+
+
+def _matches(pattern: Path) -> list[Path]:
+    """Find what a glob stands for; hidden names only where it asks for them."""
+    hidden = _is_hidden(pattern)
+    try:  # Path.glob, because glob.glob would follow links in circles
+        found = sorted(Path(pattern.anchor).glob(str(pattern.relative_to(pattern.anchor))))
+    except ValueError as error:
+        raise InputError(f"{printable(pattern)!r} is no pattern: {error}") from error
+    return [match for match in found if hidden or not _is_hidden(match)]
+
+
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(".") and part != ".." for part in path.parts)
 
 
 def _images_at(path: Path) -> list[Path]:
@@ -140,14 +153,15 @@ def decode_all(paths: Sequence[Path], wanted: Wanted) -> Decoded:
         kept: list[int] = []
         failures: list[tuple[int, str]] = []
         conversions: Counter[str] = Counter()
-        for i, result in enumerate(_each(lambda path: decode(path, shape), paths, "importing images")):
-            if isinstance(result, InputError):
-                _unless_skipped(result, wanted)
-                failures.append((i, result.message))
-                continue
-            images[len(kept)], done = result
-            kept.append(i)
-            conversions.update(done)
+        with closing(_each(lambda path: decode(path, shape), paths, "importing images")) as results:
+            for i, result in enumerate(results):
+                if isinstance(result, InputError):
+                    _unless_skipped(result, wanted)
+                    failures.append((i, result.message))
+                    continue
+                images[len(kept)], done = result
+                kept.append(i)
+                conversions.update(done)
     if paths and not kept:
         raise InputError(f"none of {len(paths):,} image files can be read; the first: {failures[0][1]}")
     return Decoded(images[: len(kept)], kept, failures, dict(conversions))
@@ -159,12 +173,13 @@ def _common_shape(paths: Sequence[Path], wanted: Wanted) -> Shape:
         return 1 if wanted.channels == "gray" else 3, wanted.size, wanted.size
     sizes: list[tuple[int, int]] = []
     gray = wanted.channels != "rgb"
-    for found in _each(header, paths, "looking at images"):
-        if isinstance(found, InputError):
-            _unless_skipped(found, wanted)
-            continue
-        sizes.append((found.height, found.width))
-        gray = gray and (found.gray or wanted.channels == "gray")
+    with closing(_each(header, paths, "looking at images")) as headers:
+        for found in headers:
+            if isinstance(found, InputError):
+                _unless_skipped(found, wanted)
+                continue
+            sizes.append((found.height, found.width))
+            gray = gray and (found.gray or wanted.channels == "gray")
     return 1 if gray else 3, *_common_size(sizes, wanted.size)
 
 
@@ -182,7 +197,7 @@ def _unless_skipped(error: InputError, wanted: Wanted) -> None:
         raise error
 
 
-def _each(work: Callable[[Path], T], paths: Sequence[Path], description: str) -> Iterator[T | InputError]:
+def _each(work: Callable[[Path], T], paths: Sequence[Path], description: str) -> Generator[T | InputError]:
     """Do some work on every file, in threads, in order; a bad file gives its error in place of a result.
 
     Threads and not processes: decoding large images runs beside Python, small ones are quick enough, and a process
@@ -224,18 +239,31 @@ def conform(imageset: ImageSet, shape: Shape) -> ImageSet:
     """
     if imageset.shape == shape:
         return imageset
-    check_memory((len(imageset), *shape))
-    images = np.empty((len(imageset), *shape), np.uint8)
-    conversions = Counter(imageset.provenance.get("conversions", {}))
-    with track("converting images", total=len(imageset), unit="images") as advance:
-        for i, pixels in enumerate(imageset.images):
-            channels_last = np.ascontiguousarray(pixels.transpose(1, 2, 0))
-            images[i], done = fit(
-                Image.fromarray(channels_last.squeeze(2) if len(pixels) == 1 else channels_last), shape
-            )
+    images, done = fit_all(imageset.images, shape)
+    conversions = Counter(imageset.provenance.get("conversions", {})) + Counter(done)
+    return replace(imageset, images=images, provenance={**imageset.provenance, "conversions": dict(conversions)})
+
+
+def fit_all(images: Images, shape: Shape) -> tuple[Images, dict[str, int]]:
+    """Bring an array of images to a shape, pixel for pixel as if they had been read from files.
+
+    Args:
+        images: (N, C, H, W) uint8.
+        shape: the wanted (C, H, W).
+
+    Returns:
+        The images, (N, C, H, W) uint8, and how often each conversion was made.
+    """
+    check_memory((len(images), *shape))
+    fitted = np.empty((len(images), *shape), np.uint8)
+    conversions: Counter[str] = Counter()
+    with track("converting images", total=len(images), unit="images") as advance:
+        for i, pixels in enumerate(images):
+            channels_last = pixels[0] if len(pixels) == 1 else np.ascontiguousarray(pixels.transpose(1, 2, 0))
+            fitted[i], done = fit(Image.fromarray(channels_last), shape)
             conversions.update(done)
             advance(1)
-    return replace(imageset, images=images, provenance={**imageset.provenance, "conversions": dict(conversions)})
+    return fitted, dict(conversions)
 
 
 def check_memory(shape: tuple[int, ...]) -> None:

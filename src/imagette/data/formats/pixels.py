@@ -9,6 +9,7 @@ before all blue (as CIFAR's binary files have them).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from math import isqrt
 from pathlib import Path
 
@@ -53,13 +54,14 @@ def read_pixels(path: str | Path) -> tuple[Images, npt.NDArray[np.int64] | None,
     pixels: list[npt.NDArray[np.uint8]] = []
     labels: list[npt.NDArray[np.int64]] = []
     lines: list[int] = []
-    for block in blocks(path):
-        rows = [line for line in block if line.number != table.header]
-        if rows:
-            values, numbers = table.parse(rows)
-            pixels.append(values)
-            labels.append(numbers)
-            lines += [line.number for line in rows]
+    with closing(blocks(path)) as found:
+        for block in found:
+            rows = [line for line in block if line.number != table.header]
+            if rows:
+                values, numbers = table.parse(rows)
+                pixels.append(values)
+                labels.append(numbers)
+                lines += [line.number for line in rows]
     if not lines:
         raise InputError(f"{printable(path)}: holds a header and no rows")
     check_memory((len(lines), *table.shape))

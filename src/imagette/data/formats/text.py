@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +28,7 @@ class Line:
     text: str
 
 
-def blocks(path: Path) -> Iterator[list[Line]]:
+def blocks(path: Path) -> Generator[list[Line]]:
     r"""Yield the lines of a text file, some thousands at a time, blank ones left out.
 
     Args:

@@ -1,0 +1,103 @@
+"""One page about a finished run, ``report.html``: it holds its pictures and loads nothing from anywhere."""
+
+from __future__ import annotations
+
+import base64
+import io
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+from PIL import Image
+
+from imagette.core.files import atomic_write
+from imagette.report import plots
+from imagette.runs.run import Run
+
+MISTAKES = 60  # shown on the page
+
+
+def save(run: Run) -> Path:
+    """Draw a run's plots and write its page; give the page's file.
+
+    Raises:
+        InputError: when the run has no figures yet, or its images have changed.
+        EnvironmentFault: when it cannot be written.
+    """
+    pictures = {file.stem: _png(file.read_bytes()) for file in plots.save(run)}
+    mistakes, wrong = _mistakes(run)
+    # Autoescape makes markup in a class or file name inert.
+    template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(
+        (resources.files("imagette.report") / "page.html").read_text(encoding="utf-8")
+    )
+    page = template.render(
+        name=run.path.name,
+        about=run.recipe.about,
+        test=run.summary["test"],
+        confidence=run.recipe.evaluate.confidence,
+        facts=_facts(run),
+        plots=pictures,
+        mistakes=mistakes,
+        shown=len(mistakes),
+        wrong=wrong,
+        percent=lambda share: "–" if share is None else f"{share:.2%}",
+    )
+    atomic_write(run.path / "report.html", page)
+    return run.path / "report.html"
+
+
+def _facts(run: Run) -> list[tuple[str, str]]:
+    summary, environment = run.summary, run.environment
+    data, seconds, plan = summary["data"], summary["seconds"], environment["plan"]
+    division = f", {data['division']} division" if data["division"] else ""
+    validation = summary["validation"]
+    return [
+        ("data", f"{data['name']}{division}"),
+        ("images", f"{data['train']:,} training, {data['validation']:,} validation, {data['test']:,} test"),
+        ("model", f"{summary['model']['name']}, {summary['model']['parameters']:,} parameters"),
+        (
+            "epochs",
+            f"{summary['epochs']}, kept the {summary['kept']} (epoch {summary['best_epoch'] or summary['epochs']})",
+        ),
+        ("validation accuracy", "–" if validation is None else f"{validation['accuracy']:.2%}"),
+        ("test negative log-likelihood", f"{summary['test']['nll']:.4f}"),
+        ("test calibration error", f"{summary['test']['calibration_error']:.4f}"),
+        ("seconds", ", ".join(f"{name} {value:.1f}" for name, value in seconds.items())),
+        ("hardware", f"{environment['cpu']['name']}; {plan['device']}, {plan['precision']}, {plan['threads']} threads"),
+        ("versions", f"imagette {environment['packages']['imagette']}, torch {environment['packages']['torch']}"),
+        ("command", environment["command"]),
+    ]
+
+
+def _mistakes(run: Run) -> tuple[list[dict[str, Any]], int]:
+    test, classes = run.splits.test, run.classes
+    logits = np.load(run.path / "predictions.npz")["logits"].astype(np.float64)
+    odds = np.exp(logits - logits.max(1, keepdims=True))
+    probabilities = odds / odds.sum(1, keepdims=True)
+    predicted = logits.argmax(1)
+    wrong = np.flatnonzero(predicted != test.labels)
+    surest = wrong[np.argsort(-probabilities[wrong, predicted[wrong]], kind="stable")][:MISTAKES]
+    rows = [
+        {
+            "picture": _picture(test.images[i]),
+            "id": str(test.ids[i]),
+            "label": classes[test.labels[i]],
+            "predicted": classes[predicted[i]],
+            "probability": probabilities[i, predicted[i]],
+        }
+        for i in surest
+    ]
+    return rows, len(wrong)
+
+
+def _picture(pixels: np.ndarray) -> str:
+    """Write pixels (C, H, W) uint8 as an address that holds the picture itself."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0)).save(buffer, "PNG")
+    return _png(buffer.getvalue())
+
+
+def _png(data: bytes) -> str:
+    return f"data:image/png;base64,{base64.b64encode(data).decode()}"

@@ -1,0 +1,229 @@
+"""One entry for all data: training, validation and test, and an import that is made once."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from imagette.core.errors import InputError
+from imagette.data.load import load
+from imagette.data.places import cache_folder
+from imagette.recipe.schema import Data
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path_factory, monkeypatch):
+    """Give every test a cache of its own."""
+    monkeypatch.setenv("IMAGETTE_CACHE", str(tmp_path_factory.mktemp("cache")))
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """Give class folders: 20 cats, 40 dogs, 60 owls, all different."""
+    rng = np.random.default_rng(0)
+    for name, count in {"cat": 20, "dog": 40, "owl": 60}.items():
+        (tmp_path / "pictures" / name).mkdir(parents=True)
+        for i in range(count):
+            Image.fromarray(rng.integers(0, 256, (6, 6), np.uint8)).save(tmp_path / "pictures" / name / f"{i:02}.png")
+    return tmp_path / "pictures"
+
+
+def data(path, **values) -> Data:
+    return Data(path=str(path), **values)
+
+
+def fault(spec: Data) -> str:
+    with pytest.raises(InputError) as caught:
+        load(spec)
+    return str(caught.value)
+
+
+def test_three_sets_that_share_nothing(pictures):
+    splits = load(data(pictures, test=0.2, validation=0.25))
+    sets = [set(part.ids.tolist()) for part in (splits.train, splits.validation, splits.test)]
+    assert [part.counts() for part in (splits.train, splits.validation, splits.test)] == [
+        {"cat": 12, "dog": 24, "owl": 36},
+        {"cat": 4, "dog": 8, "owl": 12},
+        {"cat": 4, "dog": 8, "owl": 12},
+    ]
+    assert len(set.union(*sets)) == 120
+    for part in (splits.train, splits.validation, splits.test):
+        for name, label in zip(part.ids, part.labels, strict=True):
+            assert name.startswith(part.classes[label])
+        json.dumps(dict(part.provenance))
+
+
+def test_the_split_seed_decides_and_nothing_else(pictures):
+    one, again, other = (load(data(pictures, split_seed=seed)) for seed in (0, 0, 1))
+    assert one.test.fingerprint == again.test.fingerprint
+    assert one.validation.fingerprint == again.validation.fingerprint
+    assert one.test.fingerprint != other.test.fingerprint
+
+
+def test_no_validation_when_none_is_wanted(pictures):
+    splits = load(data(pictures, validation=0, test=0.5))
+    assert splits.validation is None
+    assert (len(splits.train), len(splits.test)) == (60, 60)
+
+
+def test_limit_takes_every_class_alike_and_leaves_the_test_images(pictures):
+    whole, few = load(data(pictures, validation=0)), load(data(pictures, validation=0, limit=12))
+    assert few.train.counts() == {"cat": 2, "dog": 4, "owl": 6}
+    assert few.test.fingerprint == whole.test.fingerprint
+    assert "less than one image for each" in fault(data(pictures, limit=2))
+
+
+def test_a_validation_folder_is_used_instead_of_a_share(pictures):
+    root = pictures.parent / "divided"
+    root.mkdir()
+    pictures.rename(root / "train")
+    (root / "val" / "owl").mkdir(parents=True)
+    Image.new("L", (6, 6), 7).save(root / "val" / "owl" / "1.png")
+    splits = load(data(root, validation=0.5))
+    assert splits.validation.ids.tolist() == ["val/owl/1.png"]
+    assert load(data(root, validation=0)).validation is None
+
+
+def test_test_images_from_a_path_of_their_own_by_name(pictures, capsys):
+    test = pictures.parent / "elsewhere"
+    (test / "owl").mkdir(parents=True)
+    Image.new("RGB", (12, 12), (7, 7, 7)).save(test / "owl" / "1.png")
+    splits = load(data(pictures, test_path=str(test)))
+    assert splits.test.labels.tolist() == [2]
+    assert splits.test.shape == splits.train.shape == (1, 6, 6)
+    assert len(splits.train) + len(splits.validation) == 120
+    assert "no test images of: cat, dog" in capsys.readouterr().err
+
+
+def test_copies_of_training_images_in_the_test_set_are_counted_and_said(pictures, capsys):
+    splits = load(data(pictures, test_path=str(pictures)))
+    assert splits.test.provenance["copies_of_training_images"] == 120
+    assert "120 of 120 test images are exact copies of training images" in capsys.readouterr().err
+
+
+def test_a_single_class_is_refused(pictures):
+    for name in ("cat", "dog"):
+        for file in (pictures / name).iterdir():
+            file.unlink()
+        (pictures / name).rmdir()
+    assert "of 1 class, 'owl'" in fault(data(pictures))
+
+
+def test_an_empty_class_is_named_and_can_be_allowed(pictures):
+    (pictures / "yak").mkdir()
+    assert "class 'yak' has no training images" in fault(data(pictures))
+    splits = load(data(pictures, allow_empty_classes=True))
+    assert splits.train.classes == ("cat", "dog", "owl", "yak")
+
+
+@pytest.mark.parametrize(
+    ("values", "key"), [({"validation": 0.001}, "data.validation"), ({"test": 0.001}, "data.test")]
+)
+def test_a_share_that_takes_no_image_is_refused(pictures, values, key):
+    assert f"{key} = 0.001" in fault(data(pictures, **values))
+
+
+@pytest.mark.parametrize("name", ["gone", "a.zip"])
+def test_a_path_that_is_no_data_is_refused(tmp_path, name):
+    (tmp_path / "a.zip").write_bytes(b"PK")
+    assert name in fault(data(tmp_path / name))
+
+
+def test_size_and_channels_reach_every_kind_of_data(pictures, tmp_path):
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "a.npz", images=rng.integers(0, 256, (20, 6, 6), np.uint8), labels=np.arange(20) % 2)
+    for spec in (
+        data(pictures, size=9, channels="rgb"),
+        data(tmp_path / "a.npz", size=9, channels="rgb"),
+        Data(name="digits", size=9, channels="rgb"),
+    ):
+        splits = load(spec)
+        assert splits.train.shape == splits.test.shape == splits.validation.shape == (3, 9, 9)
+
+
+def test_a_catalog_set_keeps_its_own_test_images():
+    splits = load(Data(name="digits", limit=100))
+    assert len(splits.train) + len(splits.validation) == 100
+    assert load(Data(name="digits")).test.fingerprint == splits.test.fingerprint
+
+
+def test_the_second_load_reads_no_image(pictures):
+    first = load(data(pictures))
+    for file in pictures.rglob("*.png"):
+        times = file.stat()
+        file.write_bytes(b"?" * times.st_size)  # another content under the same size and time
+        import os
+
+        os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert load(data(pictures)).train.fingerprint == first.train.fingerprint
+
+
+def test_a_changed_added_or_removed_file_is_imported_anew(pictures):
+    prints = [load(data(pictures)).train.fingerprint]
+    Image.new("L", (6, 6), 1).save(pictures / "cat" / "00.png")
+    prints.append(load(data(pictures)).train.fingerprint)
+    Image.new("L", (6, 6), 2).save(pictures / "cat" / "new.png")
+    prints.append(load(data(pictures)).train.fingerprint)
+    (pictures / "dog" / "07.png").unlink()
+    prints.append(load(data(pictures)).train.fingerprint)
+    prints.append(load(data(pictures, size=5)).train.fingerprint)
+    assert len(set(prints)) == 5
+    assert len(list((cache_folder() / "imports").glob("*.npz"))) == 3  # older ones of the same source are removed
+
+
+def test_a_damaged_cache_is_replaced(pictures, capsys):
+    first = load(data(pictures))
+    (kept,) = (cache_folder() / "imports").glob("*.npz")
+    whole = kept.read_bytes()
+    for damage in (whole[: len(whole) // 2], b"", whole[:2000] + b"?" + whole[2001:]):
+        kept.write_bytes(damage)
+        assert load(data(pictures)).train.fingerprint == first.train.fingerprint
+        assert "imported anew" in capsys.readouterr().err
+        assert kept.read_bytes() == whole or kept.stat().st_size == len(whole)
+
+
+def test_a_cache_that_cannot_be_written_stops_nothing(pictures, tmp_path, monkeypatch, capsys):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("IMAGETTE_CACHE", str(tmp_path / "file" / "cache"))
+    assert len(load(data(pictures)).test) == 18
+    assert "will not be cached" in capsys.readouterr().err
+
+
+def test_notes_are_said_again_from_the_cache(pictures, capsys):
+    (pictures / "cat" / "notes.txt").touch()
+    for _ in range(2):
+        load(data(pictures))
+        assert "left out 1 files" in capsys.readouterr().err
+
+
+def test_the_wrong_division_is_refused(tmp_path, monkeypatch):
+    from imagette.data.formats import csv
+    from imagette.data.formats.pixels import read_pixels
+
+    rows = [",".join(map(str, [i % 10, *[i] * 16])) for i in range(40)]
+    (tmp_path / "a.csv").write_text("\n".join(rows))
+    images, numbers, _ = read_pixels(tmp_path / "a.csv")
+    monkeypatch.setattr(csv, "KNOWN", {csv.content_digest(images, numbers): "fashion-mnist"})
+    assert "'kaggle' division" in fault(data(tmp_path / "a.csv", division="publisher"))
+    assert load(data(tmp_path / "a.csv", division="kaggle", test=0.25)).train.classes[8] == "Bag"
+
+
+def test_real_photographs_if_there_are_any(shared_data, tmp_path):
+    """CIFAR-10 as JPEG where it lies beside the checkout, else photographs made up here, as class folders."""
+    if shared_data is not None:
+        import tarfile
+
+        with tarfile.open(shared_data / "cifar10-jpeg.tar.xz") as archive:
+            members = (member for member in archive if member.name.endswith(("/0000.jpg", "/0001.jpg", "/0002.jpg")))
+            for _, member in zip(range(30), members, strict=False):
+                archive.extract(member, tmp_path, filter="data")
+    else:
+        rng = np.random.default_rng(0)
+        for i in range(30):
+            path = tmp_path / "train" / f"class {i % 10}" / f"{i}.jpg"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(rng.integers(0, 256, (32, 32, 3), np.uint8)).save(path, quality=75)
+    splits = load(data(tmp_path, test=0.5, validation=0))
+    assert splits.train.shape == (3, 32, 32)
+    assert splits.train.images.std() > 30

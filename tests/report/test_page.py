@@ -1,0 +1,65 @@
+"""The page and the pictures of a run: whole, self-contained, and harmless whatever the names hold."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import imagette
+from imagette.core.errors import InputError
+from imagette.report import page
+
+HOSTILE = "<script>alert(1)</script>"
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> imagette.Run:
+    """Train for one epoch on noise: nearly every test image is a mistake. One class name is markup."""
+    folder = tmp_path_factory.mktemp("own")
+    rng = np.random.default_rng(0)
+    arrays = {"images": rng.integers(0, 256, (200, 8, 8), np.uint8), "labels": np.arange(200) % 4}
+    np.savez(folder / "own.npz", **arrays, classes=np.array(["$a_b$", HOSTILE, "c", "d"]))
+    spec = imagette.Recipe.load(str(folder / "own.npz"), ["train.epochs=1", "model.name=linear", "train.threads=1"])
+    run = imagette.train(spec, runs=folder / "runs", progress=False)
+    page.save(run)
+    return run
+
+
+def test_the_plots_are_pictures(run: imagette.Run) -> None:
+    for name in ("curves", "confusion"):
+        with Image.open(run.path / "plots" / f"{name}.png") as picture:
+            assert min(picture.size) > 300
+
+
+def test_the_page_holds_the_figures_and_a_picture_of_each_mistake(run: imagette.Run) -> None:
+    html = (run.path / "report.html").read_text()
+    test = run.summary["test"]
+    assert f"{test['accuracy']:.2%}" in html
+    assert all(f"{row['recall']:.2%}" in html for row in test["per_class"])
+    wrong = test["n"] - round(test["accuracy"] * test["n"])
+    assert html.count("<figure>") == min(wrong, page.MISTAKES) > 0
+
+
+def test_the_page_loads_nothing_from_anywhere(run: imagette.Run) -> None:
+    html = (run.path / "report.html").read_text()
+    sources = re.findall(r'(?:src|href)="([^"]*)"', html)
+    assert sources
+    assert all(source.startswith("data:image/png;base64,") for source in sources)
+
+
+def test_markup_in_a_class_name_is_inert(run: imagette.Run) -> None:
+    html = (run.path / "report.html").read_text()
+    assert HOSTILE not in html
+    assert "&lt;script&gt;" in html
+
+
+def test_a_run_without_figures_is_said(tmp_path: Path) -> None:
+    stream = imagette.stream(imagette.Recipe.load("digits", ["model.name=linear", "train.threads=1"]), runs=tmp_path)
+    next(stream)
+    stream.close()  # type: ignore[attr-defined]
+    with pytest.raises(InputError, match="summary.json is missing"):
+        page.save(imagette.load(tmp_path / "digits-1"))

@@ -16,6 +16,7 @@ import hashlib
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -82,15 +83,18 @@ def disturbed_run_equals(undisturbed: Path, root: Path, moment: str, seed: int =
     """
     rng = random.Random(f"{moment} {seed}")
     landed: list[str] = []
+    # The seconds from the run's first file to its last.
+    life = (undisturbed / "status.json").stat().st_mtime - (undisturbed / "recipe.toml").stat().st_mtime
     train = ("train", str(undisturbed / "recipe.toml"), "--runs", str(root), "--quiet")
     while len(landed) < kills:
-        begun = _begun(root)
-        command = ("resume", str(_newest(root)), "--quiet") if begun else train
-        hit = _start_and_kill(command, MOMENTS[moment if not landed else "time"](root, rng))
-        if hit is None and _begun(root) and _status(_newest(root))["state"] == "finished":
-            break  # it was over before the moment came
-        if hit is not None:
-            landed.append(hit if _begun(root) else "before there was a run")
+        command = ("resume", str(_newest(root)), "--quiet") if _begun(root) else train
+        hit = _start_and_kill(command, MOMENTS[moment if not landed else "time"](root, rng, life))
+        if hit:
+            landed.append(command[0] if _begun(root) else "before there was a run")
+        elif landed:
+            break  # the resumed run was over before the moment came
+        else:
+            shutil.rmtree(_newest(root))  # so was the first: once more, with another draw
     if _begun(root):
         _to_the_end("resume", str(_newest(root)), "--quiet")
     else:
@@ -112,41 +116,47 @@ def differences(a: Path, b: Path) -> list[str]:
     return found
 
 
-Wait = Callable[[subprocess.Popen[bytes]], bool]
+Process = subprocess.Popen[bytes]
+Condition = Callable[[Process], bool]
+Wait = Callable[[Process], bool]
 
 
-def _at_a_time(root: Path, rng: random.Random) -> Wait:
-    """Any time from the process's first breath to beyond its end."""
-    return _after(rng.uniform(0.0, 8.0))
+def _at_a_time(root: Path, rng: random.Random, life: float) -> Wait:
+    """Any time while the process has the run in its hands."""
+
+    def begun(process: Process) -> bool:
+        return _begun(root) and _status(_newest(root))["pid"] == process.pid
+
+    return _when(begun, rng.uniform(0.0, 1.1 * life))
 
 
-def _at_the_start(root: Path, rng: random.Random) -> Wait:
-    """From the moment the run's folder exists: recipe, environment, data, first steps."""
-    return _when(lambda: any(root.glob("*")), rng.uniform(0.0, 0.3))
+def _at_the_start(root: Path, rng: random.Random, life: float) -> Wait:
+    """From the moment the run's folder exists: recipe, environment, first checkpoint, first steps."""
+    return _when(lambda process: any(root.glob("*")), rng.uniform(0.0, 0.1 * life))
 
 
-def _in_an_epoch(root: Path, rng: random.Random) -> Wait:
+def _in_an_epoch(root: Path, rng: random.Random, life: float) -> Wait:
     """Between two rows of the epochs' table."""
     rows = rng.randrange(1, 6)
-    return _when(lambda: _count(root, "metrics.csv") > rows, rng.uniform(0.0, 0.2))
+    return _when(lambda process: _count(root, "metrics.csv") > rows, rng.uniform(0.0, life / 6))
 
 
-def _in_a_checkpoint(root: Path, rng: random.Random) -> Wait:
+def _in_a_checkpoint(root: Path, rng: random.Random, life: float) -> Wait:
     """While a checkpoint's temporary file lies in the folder."""
-    after = rng.randrange(1, 5)
+    after = rng.randrange(1, 6)
 
-    def writing() -> bool:
+    def writing(process: Process) -> bool:
         return _count(root, "metrics.csv") > after and any(root.glob("*/checkpoints/.*.tmp"))
 
     return _when(writing, 0.0)
 
 
-def _in_the_last_evaluation(root: Path, rng: random.Random) -> Wait:
+def _in_the_last_evaluation(root: Path, rng: random.Random, life: float) -> Wait:
     """After the last epoch's row, while the run is measured and its results are written."""
-    return _when(lambda: _count(root, "metrics.csv") > 6, rng.uniform(0.0, 0.15))
+    return _when(lambda process: _count(root, "metrics.csv") > 6, rng.uniform(0.0, 0.2 * life))
 
 
-MOMENTS: dict[str, Callable[[Path, random.Random], Wait]] = {
+MOMENTS: dict[str, Callable[[Path, random.Random, float], Wait]] = {
     "time": _at_a_time,
     "start": _at_the_start,
     "epoch": _in_an_epoch,
@@ -155,42 +165,29 @@ MOMENTS: dict[str, Callable[[Path, random.Random], Wait]] = {
 }
 
 
-def _after(seconds: float) -> Wait:
-    def wait(process: subprocess.Popen[bytes]) -> bool:
-        try:
-            process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            return True
-        return False
+def _when(condition: Condition, then: float) -> Wait:
+    """Wait until a condition holds, looking thousands of times a second, and so many seconds more."""
 
-    return wait
-
-
-def _when(condition: Callable[[], bool], then: float) -> Wait:
-    """Wait until a condition holds, looking thousands of times a second, and so much longer."""
-
-    def wait(process: subprocess.Popen[bytes]) -> bool:
+    def wait(process: Process) -> bool:
         while process.poll() is None:
-            if condition():
-                return _after(then)(process)
+            if condition(process):
+                time.sleep(then)
+                return process.poll() is None
             time.sleep(0.0002)
         return False
 
     return wait
 
 
-def _start_and_kill(command: Sequence[str], wait: Wait) -> str | None:
-    """Start a command, kill it when the moment has come; say where it was hit, None when it ended by itself."""
+def _start_and_kill(command: Sequence[str], wait: Wait) -> bool:
+    """Start a command, kill it when the moment has come; tell whether that came before its own end."""
     with subprocess.Popen(_imagette(command), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
-        come = wait(process)
-        if come:
+        if wait(process):
             os.kill(process.pid, signal.SIGKILL)
         _, said = process.communicate(timeout=PATIENCE)
-    if process.returncode == -signal.SIGKILL:
-        return command[0]
-    if process.returncode:
+    if process.returncode not in (0, -signal.SIGKILL):
         raise RuntimeError(f"{' '.join(command)}: exit code {process.returncode}\n{said.decode()}")
-    return None
+    return process.returncode != 0
 
 
 def _to_the_end(*command: str) -> None:
@@ -239,20 +236,21 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Kill trainings, resume them, compare them to an undisturbed one.")
     parser.add_argument("-n", type=int, default=50, help="how many disturbed runs (50)")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--moments", nargs="+", choices=MOMENTS, default=list(MOMENTS), help="all in turn")
     chosen = parser.parse_args()
 
     with tempfile.TemporaryDirectory(prefix="imagette-kill-") as folder:
         undisturbed = undisturbed_run(Path(folder, "undisturbed"))
         outcomes = []
         for number in range(chosen.n):
-            moment = list(MOMENTS)[number % len(MOMENTS)]
+            moment = chosen.moments[number % len(chosen.moments)]
             root = Path(folder, str(number))
             root.mkdir()
             outcome = disturbed_run_equals(undisturbed, root, moment, chosen.seed + number, kills=1 + number % 3 // 2)
             outcomes.append(outcome)
             verdict = "identical" if outcome.equal else f"DIFFERS: {', '.join(outcome.differences)}"
-            hits = ", ".join(outcome.kills) or "ended before the moment"
-            print(f"{number + 1:3} of {chosen.n}  {moment:<11} killed: {hits:<28} {verdict}", flush=True)
+            hits = ", ".join(outcome.kills)
+            print(f"{number + 1:3} of {chosen.n}  {moment:<11} killed: {hits:<23} {verdict}", flush=True)
     equal = sum(outcome.equal for outcome in outcomes)
     kills = sum(len(outcome.kills) for outcome in outcomes)
     print(f"{equal} of {chosen.n} identical to the undisturbed run ({kills} kills)")

@@ -1,4 +1,4 @@
-"""How long do the quick commands take to start? Median wall time of whole processes, run in turns.
+"""How long do the quick commands take to start? Median wall and processor time of whole processes, run in turns.
 
 python benchmarks/start.py        # prints a table and writes benchmarks/results/
 """
@@ -6,6 +6,7 @@ python benchmarks/start.py        # prints a table and writes benchmarks/results
 from __future__ import annotations
 
 import json
+import os
 import re
 import statistics
 import subprocess
@@ -28,16 +29,30 @@ CASES = {
 }
 
 
+def timed(command: list[str]) -> tuple[float, float]:
+    """Run a command; give its wall and its processor seconds."""
+    before, begun = os.times(), time.perf_counter()
+    subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+    wall, after = time.perf_counter() - begun, os.times()
+    return wall, after.children_user + after.children_system - before.children_user - before.children_system
+
+
 def main() -> None:
-    times: dict[str, list[float]] = {name: [] for name in CASES}
+    times: dict[str, list[tuple[float, float]]] = {name: [] for name in CASES}
     for _ in range(ROUNDS):
         for name, command in CASES.items():
-            begun = time.perf_counter()
-            subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
-            times[name].append(time.perf_counter() - begun)
-    figures = {name: {"median": statistics.median(t), "min": min(t), "max": max(t)} for name, t in times.items()}
-    for name, seconds in figures.items():
-        print(f"{name:24}{seconds['median']:.3f} s  (min {seconds['min']:.3f}, max {seconds['max']:.3f}, n = {ROUNDS})")
+            times[name].append(timed(command))
+    figures = {}
+    for name, runs in times.items():
+        walls, processor = zip(*runs, strict=True)
+        figures[name] = {
+            "median": statistics.median(walls),
+            "min": min(walls),
+            "max": max(walls),
+            "processor_median": statistics.median(processor),
+        }
+        median, least, most, busy = figures[name].values()
+        print(f"{name:24}{median:.3f} s  (min {least:.3f}, max {most:.3f}; processor {busy:.3f}; n = {ROUNDS})")
     machine = describe()
     versions = f"{machine['cpu']['name']}-python-{machine['python']}"
     RESULTS.mkdir(exist_ok=True)

@@ -114,6 +114,13 @@ def test_the_unit_of_other_pixels_does_not_matter(few):
         np.testing.assert_array_equal(quick().fit(same, y).predict_proba(same), expected)
 
 
+def test_the_type_of_the_pixels_does_not_matter_when_predicting(few):
+    X, y = few
+    small = X.astype(np.uint8)
+    for fitted in (quick().fit(X, y), quick().fit(small, y)):
+        np.testing.assert_array_equal(fitted.predict_proba(small), fitted.predict_proba(X))
+
+
 def test_pixels_outside_the_training_range_are_clipped(few):
     X, y = few
     classifier = quick().fit(X, y)

@@ -157,8 +157,8 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _pixels(self, rows: NDArray[Any]) -> NDArray[np.uint8]:
         """Map rows (N, C·H·W) to images (N, C, H, W)."""
-        if rows.dtype != np.uint8:
-            low, high = self.pixel_range_
+        low, high = self.pixel_range_
+        if rows.dtype != np.uint8 or (low, high) != (0, 255):
             levels = rows.astype(np.float64)
             levels -= low
             levels *= 255 / (high - low or 1)

@@ -35,7 +35,7 @@ def call(capsys: pytest.CaptureFixture[str]) -> Call:
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> imagette.Run:
     """Give a finished run of two epochs on the embedded digits."""
-    recipe = imagette.Recipe.load("digits", ["train.epochs=2", "model.name=linear"])
+    recipe = imagette.Recipe.load("digits", ["train.epochs=2", "model.name=linear", "train.threads=1"])
     return imagette.train(recipe, runs=tmp_path_factory.mktemp("runs"), progress=False)
 
 

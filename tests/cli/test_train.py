@@ -29,7 +29,9 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_train_ends_with_figure_place_and_next_commands(call, nowhere) -> None:
-    answer = call("train", "digits", "train.epochs=1", "model.name=linear", "--runs", "my runs", "--quiet")
+    answer = call(
+        "train", "digits", "train.epochs=1", "model.name=linear", "train.threads=1", "--runs", "my runs", "--quiet"
+    )
     assert (answer.code, answer.err) == (0, "")
     run = imagette.load("my runs/digits-1")
     assert run.recipe.train.epochs == 1
@@ -48,7 +50,7 @@ def test_train_ends_with_figure_place_and_next_commands(call, nowhere) -> None:
 
 
 def test_without_quiet_progress_goes_to_stderr(call, nowhere) -> None:
-    answer = call("train", "digits", "train.epochs=1", "model.name=linear")
+    answer = call("train", "digits", "train.epochs=1", "model.name=linear", "train.threads=1")
     assert "epoch 1/1" in answer.err
     assert "epoch 1/1" not in answer.out
     assert (nowhere / "runs" / "digits-1" / "summary.json").is_file()
@@ -90,14 +92,23 @@ def test_resume_of_a_finished_run_says_so(call, trained) -> None:
 
 
 def test_a_learning_rate_that_diverges_is_4(call, nowhere) -> None:
-    answer = call("train", "digits", "model.name=cnn", "optim.name=sgd", "optim.lr=1e30", "--quiet")
+    answer = call("train", "digits", "model.name=cnn", "train.threads=1", "optim.name=sgd", "optim.lr=1e30", "--quiet")
     assert answer.code == 4
     assert answer.err.startswith("error: ")
     assert call("runs", "list").out.splitlines()[1].split()[:2] == ["digits-1", "diverged"]
 
 
 def test_ctrl_c_saves_and_is_75_and_resume_goes_on(call, nowhere) -> None:
-    command = [sys.executable, "-m", "imagette", "train", "digits", "model.name=linear", "train.epochs=12"]
+    command = [
+        sys.executable,
+        "-m",
+        "imagette",
+        "train",
+        "digits",
+        "model.name=linear",
+        "train.threads=1",
+        "train.epochs=12",
+    ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
         assert child.stderr is not None
         while "epoch 1/" not in (line := child.stderr.readline()):

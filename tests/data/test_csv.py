@@ -160,7 +160,7 @@ def test_class_names_from_beside_the_file(tmp_path):
     assert train.classes == ("猫", "dog", "owl")
 
 
-@pytest.mark.parametrize(("lines", "message"), [([], "no rows"), ([HEADER], "no rows"), (["a,b,c"], "no square image")])
+@pytest.mark.parametrize(("lines", "message"), [([], "no rows"), ([HEADER], "no rows"), (["a,b"], "no square image")])
 def test_a_file_without_images_is_refused(tmp_path, lines, message):
     assert message in fault(written(tmp_path / "a.csv", lines))
 
@@ -262,3 +262,18 @@ def test_a_test_file_without_labels_is_left_aside(tmp_path, capsys):
     splits = load(Data(path=str(train), test=0.2))
     assert (len(splits.test), len(splits.train) + len(splits.validation)) == (6, 24)
     assert "test.csv has no labels" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("header", "there"), [("path,label", True), ("path,size", False), (HEADER, True)])
+def test_whether_a_file_has_labels_is_in_its_header(tmp_path, header, there):
+    assert csv.has_labels(written(tmp_path / "a.csv", [header])) is there
+
+
+def test_a_label_in_the_middle_is_refused(tmp_path):
+    assert "the label is column 2" in fault(written(tmp_path / "a.csv", ["p1,label,p2,p3,p4", "1,2,3,4,5"]))
+
+
+def test_an_empty_file_of_class_names_is_refused(tmp_path):
+    (tmp_path / "classes.txt").touch()
+    with pytest.raises(InputError, match="names no class"):
+        csv.read(written(tmp_path / "a.csv", [HEADER, *ROWS]), Wanted())

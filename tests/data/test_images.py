@@ -84,6 +84,12 @@ def test_a_turned_picture_is_put_upright(tmp_path, suffix, orientation):
     assert ("EXIF orientation applied" in done) == (orientation > 1)
 
 
+def test_a_damaged_exif_note_does_not_make_an_image_unreadable(tmp_path, recwarn):
+    path = saved(tmp_path / "a.jpg", Image.new("L", (8, 8), 99), exif=b"Exif\x00\x00II*\x00\xff\xff\xff\x7f")
+    assert read_images([path], (1, 8, 8))[0].tolist() == [[[[99] * 8] * 8]]
+    assert not recwarn.list
+
+
 def test_transparency_is_laid_on_white(tmp_path):
     colour = np.zeros((1, 3, 4), np.uint8)
     colour[0, :, 0] = 200
@@ -284,9 +290,8 @@ def test_one_colour_image_makes_the_set_coloured(tmp_path):
 
 
 def test_images_that_would_not_fit_in_memory_are_refused_before_they_are_decoded(tmp_path):
-    path = saved(tmp_path / "a.png", Image.new("RGB", (7_000, 7_000)))
     with pytest.raises(InputError, match="would take"):
-        decode_all([path] * 100_000, Wanted(shape=(3, 7_000, 7_000)))
+        decode_all([tmp_path / "gone.png"] * 100_000, Wanted(shape=(3, 7_000, 7_000)))
 
 
 @pytest.mark.parametrize("shape", [(1, 12, 12), (3, 12, 12), (1, 5, 9), (3, 30, 30)])

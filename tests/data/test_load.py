@@ -1,6 +1,11 @@
 """One entry for all data: training, validation and test, and an import that is made once."""
 
 import json
+import os
+import re
+import tarfile
+import threading
+from itertools import islice
 
 import numpy as np
 import pytest
@@ -153,8 +158,6 @@ def test_the_second_load_reads_no_image(pictures):
     for file in pictures.rglob("*.png"):
         times = file.stat()
         file.write_bytes(b"?" * times.st_size)  # another content under the same size and time
-        import os
-
         os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
     assert load(data(pictures)).train.fingerprint == first.train.fingerprint
 
@@ -183,6 +186,22 @@ def test_a_damaged_cache_is_replaced(pictures, capsys):
         assert kept.read_bytes() == whole or kept.stat().st_size == len(whole)
 
 
+def test_two_imports_at_once_are_one(pictures):
+    """The second waits for the first, and then reads what that one kept."""
+    made = []
+
+    def work() -> None:
+        made.append(load(data(pictures)).train)
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({part.fingerprint for part in made}) == 1
+    assert len(list((cache_folder() / "imports").glob("*.npz"))) == 1
+
+
 def test_a_cache_that_cannot_be_written_stops_nothing(pictures, tmp_path, monkeypatch, capsys):
     (tmp_path / "file").touch()
     monkeypatch.setenv("IMAGETTE_CACHE", str(tmp_path / "file" / "cache"))
@@ -209,21 +228,21 @@ def test_the_wrong_division_is_refused(tmp_path, monkeypatch):
     assert load(data(tmp_path / "a.csv", division="kaggle", test=0.25)).train.classes[8] == "Bag"
 
 
-def test_real_photographs_if_there_are_any(shared_data, tmp_path):
-    """CIFAR-10 as JPEG where it lies beside the checkout, else photographs made up here, as class folders."""
-    if shared_data is not None:
-        import tarfile
-
-        with tarfile.open(shared_data / "cifar10-jpeg.tar.xz") as archive:
-            members = (member for member in archive if member.name.endswith(("/0000.jpg", "/0001.jpg", "/0002.jpg")))
-            for _, member in zip(range(30), members, strict=False):
-                archive.extract(member, tmp_path, filter="data")
-    else:
+def test_real_photographs(shared_data, tmp_path):
+    """Of CIFAR-10 as JPEG where that lies beside the checkout, else of noise: as class folders, to be split."""
+    if shared_data is None:
         rng = np.random.default_rng(0)
-        for i in range(30):
-            path = tmp_path / "train" / f"class {i % 10}" / f"{i}.jpg"
-            path.parent.mkdir(parents=True, exist_ok=True)
+        for i in range(20):
+            path = tmp_path / f"class {i % 2}" / f"{i}.jpg"
+            path.parent.mkdir(exist_ok=True)
             Image.fromarray(rng.integers(0, 256, (32, 32, 3), np.uint8)).save(path, quality=75)
+    else:
+        with tarfile.open(shared_data / "cifar10-jpeg.tar.xz") as archive:
+            chosen = (member for member in archive if re.search(r"/000\d\.jpg$", member.name))
+            for member in islice(chosen, 20):
+                member.name = "/".join(member.name.split("/")[-2:])
+                archive.extract(member, tmp_path, filter="data")
     splits = load(data(tmp_path, test=0.5, validation=0))
+    assert (len(splits.train), len(splits.test), len(splits.train.classes)) == (10, 10, 2)
     assert splits.train.shape == (3, 32, 32)
     assert splits.train.images.std() > 30

@@ -68,8 +68,8 @@ def test_layouts(tmp_path, images, expected):
     "images",
     [
         GRAY.astype(np.float32) / 255,
-        GRAY.astype(np.int32) - 1,
-        GRAY.astype(np.int32) + 1,
+        GRAY.astype(np.int32) - 200,
+        GRAY.astype(np.int32) + 200,
         GRAY > 9,
         GRAY[:, :3, :, None].repeat(3, axis=3),
         COLOUR[..., :2],

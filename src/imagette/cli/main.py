@@ -60,16 +60,6 @@ def main(args: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal without UTF-8 is no reason to fail
-    code = _run(words, debug)
-    try:
-        sys.stdout.flush()
-    except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains when it ends
-        code = code or _report(error, debug)
-    return code
-
-
-def _run(words: list[str], debug: bool) -> int:
     try:
         code = imagette.main(words, prog_name="imagette", standalone_mode=False)
     except (Exception, KeyboardInterrupt) as error:
@@ -88,8 +78,6 @@ def _report(error: BaseException, debug: bool) -> int:
     from imagette.cli.faults import explain
     from imagette.cli.output import inert
 
-    if isinstance(error, BrokenPipeError):
-        return 1  # the reader, such as head, has what it wants
     if debug:
         traceback.print_exception(error)
     message, code = explain(error)

@@ -145,8 +145,8 @@ def decode_all(paths: Sequence[Path], wanted: Wanted) -> Decoded:
     Raises:
         InputError: for the first file that cannot be read; when none can; when they would not fit in memory.
     """
-    with warnings.catch_warnings():  # Pillow warns of sizes that decode() refuses
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="PIL")  # of what decode() refuses, or forgives
         shape = wanted.shape or _common_shape(paths, wanted)
         check_memory((len(paths), *shape))
         images = np.empty((len(paths), *shape), np.uint8)

@@ -15,6 +15,7 @@ from imagette.core.errors import InputError
 from imagette.data.formats.files import printable
 
 BLOCK = 1 << 22
+FIRST_LINES = 100  # in which a file must begin
 MAX_LINE = 1 << 24
 MAX_BYTES = 1 << 32
 """Unpacked: 4 GiB, about two million rows of 28 × 28 pixels."""
@@ -67,17 +68,17 @@ def first_line(path: Path) -> Line:
     """Read the first line that is not blank.
 
     Raises:
-        InputError: when there is none in the first 4 MiB, or the file cannot be read.
+        InputError: when there is none in the first hundred, or the file cannot be read.
     """
     with _opened(path) as (stream, _):
-        lines = _numbered(stream.read(BLOCK).split(b"\n"), 0)
+        lines = _numbered([stream.readline(MAX_LINE) for _ in range(FIRST_LINES)], 0)
     if not lines:
         raise InputError(f"{printable(path)}: holds no rows")
     return lines[0]
 
 
 def _numbered(lines: list[bytes], before: int) -> list[Line]:
-    texts = (line.decode("utf-8", errors="backslashreplace").removeprefix("\ufeff").rstrip("\r") for line in lines)
+    texts = (line.decode("utf-8", errors="backslashreplace").removeprefix("\ufeff").rstrip("\r\n") for line in lines)
     return [Line(number, text) for number, text in enumerate(texts, before + 1) if text.strip()]
 
 

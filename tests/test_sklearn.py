@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pickle
 import warnings
+from functools import partial
 
 import joblib
 import numpy as np
@@ -14,6 +15,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import check_estimator
 from torch import nn
 
@@ -68,6 +70,7 @@ def test_gray_images_may_come_in_any_layout(few, shape):
     images = quick().fit(X.reshape(shape), y)
     assert images.image_shape_ == (1, 8, 8)
     assert images.n_features_in_ == 64
+    assert get_tags(images).input_tags.three_d_array
     np.testing.assert_array_equal(images.predict_proba(X.reshape(shape)), table.predict_proba(X))
     np.testing.assert_array_equal(images.predict(X), table.predict(X))
 
@@ -160,12 +163,18 @@ def test_the_seed_decides(few):
     assert not np.array_equal(first, second)
 
 
-def test_the_callers_random_numbers_and_threads_stay_as_they_were(few):
+def test_the_callers_random_numbers_stay_as_they_were(few):
     torch.manual_seed(5)
-    before, threads = torch.random.get_rng_state(), torch.get_num_threads()
+    before = torch.random.get_rng_state()
     quick().fit(*few)
     assert torch.equal(torch.random.get_rng_state(), before)
-    assert torch.get_num_threads() == threads
+
+
+def test_it_trains_with_the_threads_that_torch_has(few, request):
+    request.addfinalizer(partial(torch.set_num_threads, torch.get_num_threads()))
+    torch.set_num_threads(3)
+    assert quick().fit(*few).recipe_.train.threads == 3
+    assert torch.get_num_threads() == 3
 
 
 def test_it_serves_in_a_grid_search_and_a_pipeline(few):
@@ -270,6 +279,7 @@ def test_progress_is_shown_when_asked_for(few, capsys, monkeypatch):
         ({"model": "lineer"}, "did you mean 'linear'?"),
         ({"epochs": 0}, "train.epochs"),
         ({"epochs": None, "batch_size": 0}, "train.batch_size"),
+        ({"device": "gpu"}, "train.device"),
         ({"validation": 1.5}, "data.validation"),
         ({"validation": 0.001}, "takes none of 200 images"),
         ({"overrides": {"optim.rate": 1}}, "unknown key; Available: betas"),

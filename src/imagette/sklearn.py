@@ -25,7 +25,6 @@ from imagette.data.splits import stratified
 from imagette.engine.events import EpochDone
 from imagette.engine.loop import Training
 from imagette.engine.predictor import Prediction, Predictor
-from imagette.models import verify
 from imagette.recipe.schema import Data, Recipe
 
 Shape = tuple[int, int, int]
@@ -41,10 +40,10 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     **Images** X are one of (N, H, W) gray, (N, H, W, C) or (N, C, H, W) with C 1 or 3 (where both fit, the last axis is
     the colour), or a table (N, C·H·W) of pixels, a channel after the other, as scikit-learn and Kaggle have them.
-    Pixels of type uint8 are taken as they are. Others are mapped to 0-255 by the smallest and the largest value of the
-    whole training set and rounded: 256 levels remain, which loses nothing of pixels 0-255 or 0-16, little of
-    photographs, and much of a table whose columns differ in scale (scale it before). Values outside that range are
-    clipped when predicting.
+    Training images of type uint8 are taken as they are. Others are mapped to 0-255 by the smallest and the largest
+    value of the whole set and rounded: 256 levels remain, which loses nothing of pixels 0-255 or 0-16, little of
+    photographs, and much of a table whose columns differ in scale (scale it before). Images to predict are mapped as
+    the training images were, whatever their type, and clipped to their range.
 
     Args:
         model: ``"auto"`` (``cnn`` from 4×4 pixels on, ``linear`` under that), a model's name
@@ -198,9 +197,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return "cnn" if min(self.image_shape_[1:]) >= SMALLEST_FOR_CNN else "linear"
 
     def _train(self, train: ImageSet, validation: ImageSet | None) -> None:
-        module = None
-        if isinstance(self.model, nn.Module):
-            module = verify(copy.deepcopy(self.model), self.image_shape_, len(self.classes_))
+        module = copy.deepcopy(self.model) if isinstance(self.model, nn.Module) else None
         training = Training(self.recipe_, train, validation, module=module)
         epochs = self.recipe_.train.epochs
         self.history_: list[dict[str, Any]] = []

@@ -41,7 +41,8 @@ def test_train_ends_with_figure_place_and_next_commands(call, nowhere) -> None:
         f"test accuracy  {100 * figures['accuracy']:.2f} % (95 % interval {100 * figures['accuracy_low']:.2f} % "
         f"to {100 * figures['accuracy_high']:.2f} %, {figures['n']} images)"
     )
-    assert rest[0] == "run            my runs/digits-1"
+    assert rest[:2] == ["run            my runs/digits-1", "page           my runs/digits-1/report.html"]
+    assert (run.path / "report.html").is_file()
     assert [line.split("  ")[1] for line in rest[3:]] == [
         "imagette test 'my runs/digits-1'",
         "imagette predict 'my runs/digits-1' IMAGES...",

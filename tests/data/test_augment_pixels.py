@@ -39,6 +39,13 @@ def test_brightness_beyond_one_never_turns_negative_and_white_stays_white():
     assert result.max() == 255
 
 
+@pytest.mark.parametrize("key", ["contrast", "saturation"])
+def test_a_strength_beyond_one_never_turns_an_image_into_its_negative(key):
+    changed = seen(muted(), **{key: 3.0})
+    kept = luminance(muted())[:, None] if key == "saturation" else luminance(muted()).mean((1, 2)).view(-1, 1, 1, 1)
+    assert ((changed - kept) * (muted() - kept)).flatten(1).sum(1).min() >= -1
+
+
 @pytest.mark.parametrize("images", [muted(), digits() // 3 + 80], ids=["color", "gray"])
 def test_contrast_stretches_about_the_mean_gray(images):
     weights = LUMA if images.shape[1] == 3 else torch.ones(1, 1, 1)

@@ -123,6 +123,11 @@ def test_a_row_of_another_width_is_named(tmp_path, row):
     assert ".csv:5: " in fault(written(tmp_path / "a.csv", [HEADER, *ROWS[:3], row, *ROWS[3:]]))
 
 
+def test_a_whole_block_of_another_width_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(text, "BLOCK", len("\n".join([HEADER, *ROWS, ""])))
+    assert ".csv:32: 3 columns" in fault(written(tmp_path / "a.csv", [HEADER, *ROWS, *["1,2,3"] * 60]))
+
+
 def test_the_first_row_sets_the_width_without_a_header(tmp_path):
     assert ".csv:2: 17 columns where the first line has 10" in fault(
         written(tmp_path / "a.csv", ["1,2,3,4,5,6,7,8,9,0", *ROWS])

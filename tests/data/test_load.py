@@ -153,12 +153,27 @@ def test_a_catalog_set_keeps_its_own_test_images():
     assert load(Data(name="digits")).test.fingerprint == splits.test.fingerprint
 
 
+def forget(folder) -> None:
+    """Damage every image, under the same size and time."""
+    for file in folder.rglob("*.png"):
+        times = file.stat()
+        file.write_bytes(b"?" * times.st_size)
+        os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
 def test_the_second_load_reads_no_image(pictures):
     first = load(data(pictures))
-    for file in pictures.rglob("*.png"):
-        times = file.stat()
-        file.write_bytes(b"?" * times.st_size)  # another content under the same size and time
-        os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+    forget(pictures)
+    assert load(data(pictures)).train.fingerprint == first.train.fingerprint
+
+
+def test_a_cache_that_cannot_be_locked_is_still_read(pictures):
+    first = load(data(pictures))
+    forget(pictures)
+    for lock in (cache_folder() / "imports").glob("*.lock"):
+        lock.unlink()
+    for kept in (cache_folder() / "imports").glob("*.npz"):
+        (kept.parent / f"{kept.stem.split('-')[0]}.lock").mkdir()
     assert load(data(pictures)).train.fingerprint == first.train.fingerprint
 
 

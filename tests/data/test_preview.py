@@ -57,9 +57,15 @@ def test_fewer_images_than_places(tmp_path, count):
 
 
 def test_names_are_text_and_nothing_else(tmp_path, recwarn):
-    names = ("$x^{", "a\nb", "\\frac{1}{2}", "猫" * 50, "<b>", "\x1b[31m")
-    save(some(12, classes=names), tmp_path / "a.png", rows=2, columns=6, title="$\\alpha_")
+    names = ("$x^{$", "a\nb", "\\frac{1}{2}", "猫" * 50, "<b>", "\x1b[31m")
+    save(some(12, classes=names), tmp_path / "a.png", rows=2, columns=6, title="$\\alpha_$")
     assert not recwarn.list
+
+
+def test_what_could_disturb_is_shown_escaped(tmp_path):
+    for name, classes in {"raw": ("a\nb",), "escaped": ("a\\nb",)}.items():
+        save(some(2, classes=classes), tmp_path / f"{name}.png", title="x")
+    assert np.array_equal(pixels(tmp_path / "raw.png"), pixels(tmp_path / "escaped.png"))
 
 
 def test_a_file_that_cannot_be_written_is_said(tmp_path):

@@ -185,6 +185,24 @@ def test_a_loss_that_is_not_finite_stops_before_the_step(digits: tuple[ImageSet,
     assert all(bool(parameter.isfinite().all()) for parameter in training.module.parameters())
 
 
+class RootOfZero(nn.Module):
+    """A finite loss with a gradient that is not: the root's slope at zero."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(10))
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return images.flatten(1)[:, :10] + self.weight.abs().sqrt()
+
+
+def test_a_gradient_that_is_not_finite_stops_before_the_step(digits: tuple[ImageSet, ImageSet]) -> None:
+    training = Training(recipe(), *digits, module=RootOfZero())
+    with pytest.raises(Diverged, match="the gradient is not finite at step 0"):
+        trained(training)
+    assert torch.equal(training.module.state_dict()["weight"], torch.zeros(10))
+
+
 def test_a_validation_figure_that_is_not_a_number_is_never_best(digits: tuple[ImageSet, ImageSet]) -> None:
     training = Training(recipe("train.monitor=val_loss"), *digits)
     assert training._keep_best(1.0)

@@ -61,5 +61,5 @@ def test_a_run_without_figures_is_said(tmp_path: Path) -> None:
     stream = imagette.stream(imagette.Recipe.load("digits", ["model.name=linear", "train.threads=1"]), runs=tmp_path)
     next(stream)
     stream.close()  # type: ignore[attr-defined]
-    with pytest.raises(InputError, match="summary.json is missing"):
+    with pytest.raises(InputError, match=r"summary\.json is missing"):
         page.save(imagette.load(tmp_path / "digits-1"))

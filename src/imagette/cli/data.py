@@ -9,7 +9,8 @@ import click
 
 from imagette.cli import arguments
 from imagette.cli.menu import Menu
-from imagette.cli.output import columns, inert, shape_text
+from imagette.cli.output import columns, shape_text
+from imagette.core.console import inert
 
 if TYPE_CHECKING:
     from imagette.data.imageset import ImageSet

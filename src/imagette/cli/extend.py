@@ -14,12 +14,10 @@ from imagette.cli.result import announce
 @click.option(
     "--factor",
     type=click.FloatRange(min=0, min_open=True),
-    default=0.1,
-    show_default=True,
-    help="What the rate is multiplied by where the schedule starts a new leg.",
+    help="What the rate is multiplied by where the schedule starts a new leg; by default 0.1.",
 )
 @arguments.quiet
-def command(run: str, epochs: int, factor: float, quiet: bool) -> None:
+def command(run: str, epochs: int, factor: float | None, quiet: bool) -> None:
     """Train a finished run for more epochs.
 
     The result is a new run in a folder of its own; RUN stays as it is. Weights, optimizer and averages go on where

@@ -76,7 +76,7 @@ def _without_debug(args: Sequence[str]) -> tuple[list[str], bool]:
 
 def _report(error: BaseException, debug: bool) -> int:
     from imagette.cli.faults import explain
-    from imagette.cli.output import inert
+    from imagette.core.console import inert
 
     if debug:
         traceback.print_exception(error)

@@ -7,15 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import click
 
-
-def inert(text: object) -> str:
-    r"""Write what a terminal would obey, such as an escape in a file's name, as letters.
-
-    Example:
-        >>> inert("red\x1b[31m.png")
-        'red\\x1b[31m.png'
-    """
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in str(text))
+from imagette.core.console import inert
 
 
 def columns(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -9,7 +9,8 @@ import click
 
 from imagette.cli import arguments
 from imagette.cli.menu import Menu
-from imagette.cli.output import columns, inert
+from imagette.cli.output import columns
+from imagette.core.console import inert
 from imagette.recipe import load, show
 from imagette.recipe.schema import Recipe
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from imagette.cli.output import inert, percent
+from imagette.cli.output import percent
+from imagette.core.console import inert
 
 if TYPE_CHECKING:
     from imagette.runs.run import Run
@@ -20,11 +21,14 @@ def accuracy_text(figures: dict[str, Any], confidence: float) -> str:
 
 
 def announce(run: Run) -> None:
-    """Print the result of a training and the next commands."""
+    """Write the run's page; print the result of a training and the next commands."""
+    from imagette.report import page
+
     folder = shlex.quote(inert(run.path))
     epochs = max(1, run.recipe.train.epochs // 2)
     click.echo(f"test accuracy  {accuracy_text(run.summary['test'], run.recipe.evaluate.confidence)}")
     click.echo(f"run            {inert(run.path)}")
+    click.echo(f"page           {inert(page.save(run))}")
     click.echo("\ntry next:")
     for command, gives in (
         (f"imagette test {folder}", "the figures of every class, and what is mistaken for what"),

@@ -10,8 +10,9 @@ import click
 
 from imagette.cli import arguments
 from imagette.cli.menu import Menu
-from imagette.cli.output import columns, inert, percent
+from imagette.cli.output import columns, percent
 from imagette.cli.result import accuracy_text
+from imagette.core.console import inert
 from imagette.core.errors import ImagetteError
 from imagette.runs.folder import RunFolder, run_paths
 from imagette.runs.recorder import read_rows, typed

@@ -22,6 +22,16 @@ def stderr() -> Console:
     return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
+def inert(text: object) -> str:
+    r"""Write what a terminal would obey, such as an escape in a file's name, as letters.
+
+    Example:
+        >>> inert("red\x1b[31m.png")
+        'red\\x1b[31m.png'
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in str(text))
+
+
 def say(text: str) -> None:
     """Print one line for the person at the terminal, on standard error."""
     stderr().print(text, markup=False)

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from imagette.core.console import inert
+
 
 class File(NamedTuple):
     """A file found in a folder, and what tells a changed one from it."""
@@ -72,4 +74,4 @@ def printable(name: str | Path) -> str:
     if isinstance(name, str) and name.isascii() and name.isprintable():
         return name
     composed = unicodedata.normalize("NFC", str(name))
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in composed)
+    return inert(composed)

@@ -1,0 +1,285 @@
+"""From a recipe to a saved run: the composition root."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from imagette.core.console import say
+from imagette.core.errors import InputError
+from imagette.data import load as data
+from imagette.data.splits import Splits
+from imagette.engine import device
+from imagette.engine.loop import Training
+from imagette.engine.plan import Plan
+from imagette.recipe.schema import Recipe
+from imagette.recipe.show import differences
+from imagette.runs import checkpoint
+from imagette.runs.folder import RunFolder, check_writable
+from imagette.runs.progress import show
+from imagette.runs.run import Run, check_fingerprints, fingerprints
+from imagette.runs.session import RunEvent, Session
+
+PathLike = str | os.PathLike[str]
+FREE = ("name", "about", "train.checkpoint_seconds", "evaluate.")  # what a resume may change: no weight depends on it
+BOUND_TO_LENGTH = ("cosine", "onecycle", "linear")
+
+
+def stream(recipe: Recipe | str, *, model: nn.Module | None = None, runs: PathLike = "runs") -> Iterator[RunEvent]:
+    """Train a recipe in a new run folder, event by event.
+
+    Args:
+        recipe: a recipe, or the name, TOML file or path to images that stands for one.
+        model: your own module in place of the recipe's; it maps (N, C, H, W) float32 to logits (N, K).
+        runs: the folder that holds the runs.
+
+    Yields:
+        ``Started``, then ``Logged`` and ``EpochDone`` as they come, ``Finished``, and ``Tested`` at the end.
+
+    Raises:
+        InputError: for a recipe or images that cannot be used.
+        EnvironmentFault: when data cannot be had or the folder cannot be written.
+        Diverged: when the loss or a gradient is no longer finite.
+        Interrupted: when a signal asked to stop; the state is saved.
+
+    Example:
+        >>> import tempfile
+        >>> digits = Recipe.load("digits", ["train.epochs=1", "model.name=linear"])
+        >>> [type(event).__name__ for event in stream(digits, runs=tempfile.mkdtemp())][-1]
+        'Tested'
+    """
+    recipe = Recipe.load(recipe) if isinstance(recipe, str) else recipe
+    if model is not None:
+        recipe = recipe.replace(**{"model.name": "custom"})
+    recipe = _absolute(recipe)
+    check_writable(Path(runs))
+    clock = _Clock()
+    splits = data.load(recipe.data)
+    clock.split("load")
+    plan = Plan.make(recipe, len(splits.train))
+    training = Training(recipe, splits.train, splits.validation, plan, model)
+    clock.split("prepare")
+    folder = RunFolder.create(Path(runs), recipe, _environment(plan, splits))
+    with folder.lock():
+        yield from Session(Run(folder.path, model), splits, training, clock.seconds).events()
+
+
+def train(
+    recipe: Recipe | str, *, model: nn.Module | None = None, runs: PathLike = "runs", progress: bool = True
+) -> Run:
+    """Train a recipe to the end and test it once.
+
+    Args:
+        recipe: a recipe, or the name, TOML file or path to images that stands for one.
+        model: your own module in place of the recipe's.
+        runs: the folder that holds the runs.
+        progress: show a bar on a terminal, plain lines elsewhere.
+
+    Raises:
+        ImagetteError: as ``stream`` does.
+
+    Example:
+        >>> import tempfile
+        >>> run = train("digits", runs=tempfile.mkdtemp(), progress=False)
+        >>> run.summary["test"]["accuracy"] > 0.9
+        True
+    """
+    return _drive(stream(recipe, model=model, runs=runs), model, progress)
+
+
+def resume(path: PathLike, *, model: nn.Module | None = None, progress: bool = True) -> Run:
+    """Go on with an interrupted run, bit for bit as if it had never stopped; a finished one is left as it is.
+
+    Args:
+        path: the run's folder, or its name under ``runs/``.
+        model: your own module, where the run began with one.
+        progress: show a bar on a terminal, plain lines elsewhere.
+
+    Raises:
+        InputError: when recipe or data have changed, no checkpoint is valid, or another process trains in the folder.
+        ImagetteError: as ``stream`` does.
+    """
+    folder = RunFolder(Path(path))
+    if folder.status()["state"] == "finished":
+        say(f"{folder.path} is finished; for more epochs: imagette extend {folder.path} --epochs 10")
+        return Run(folder.path, model)
+    return _drive(_resumed(folder, model), model, progress)
+
+
+def extend(
+    path: PathLike,
+    epochs: int,
+    *,
+    factor: float | None = None,
+    model: nn.Module | None = None,
+    runs: PathLike | None = None,
+    progress: bool = True,
+) -> Run:
+    """Train a finished run for more epochs, in a new run folder.
+
+    Schedules that do not depend on the length (constant, step, multistep, plateau) go on as if the epochs had been
+    asked for at first. Cosine, one-cycle and linear have come to their end: they start anew over the added epochs,
+    from ``factor`` times the rate. Either way the new run's recipe, trained from nothing, gives the same weights.
+
+    Args:
+        path: the finished run's folder, or its name under ``runs/``.
+        epochs: how many more.
+        factor: what the rate is multiplied by where the schedule starts anew; by default 0.1.
+        model: your own module, where the run began with one.
+        runs: the folder that holds the new run; by default, that of the old one.
+        progress: show a bar on a terminal, plain lines elsewhere.
+
+    Raises:
+        InputError: when the run is not finished, or its data have changed.
+        ImagetteError: as ``stream`` does.
+    """
+    parent = RunFolder(Path(path))
+    if epochs < 1:
+        raise InputError(f"{epochs} more epochs", hint="give a whole number from 1")
+    if parent.status()["state"] != "finished":
+        raise InputError(f"{parent.path} is not finished", hint=f"first: imagette resume {parent.path}")
+    return _drive(_extended(parent, epochs, factor, model, runs), model, progress)
+
+
+def _resumed(folder: RunFolder, model: nn.Module | None) -> Iterator[RunEvent]:
+    with folder.lock():
+        saved = checkpoint.load_latest(folder.checkpoints)
+        recipe = folder.recipe()
+        run = Run(folder.path, model)
+        if saved is not None:
+            _check_recipe(recipe, saved.facts["recipe"], folder.path)
+        clock = _Clock()
+        splits = data.load(recipe.data)
+        clock.split("load")
+        environment = run.environment
+        check_fingerprints(fingerprints(splits), environment["data"]["fingerprints"], folder.path)
+        _warn_of_changes(environment)
+        training = Training(recipe, splits.train, splits.validation, Plan.from_dict(environment["plan"]), model)
+        if saved is not None:
+            training.restore(saved.tensors, saved.facts)
+        clock.split("prepare")
+        yield from Session(run, splits, training, clock.seconds).events()
+
+
+def _extended(
+    parent: RunFolder, epochs: int, factor: float | None, model: nn.Module | None, runs: PathLike | None
+) -> Iterator[RunEvent]:
+    saved = checkpoint.load_latest(parent.checkpoints)
+    if saved is None:
+        raise InputError(f"{parent.path} has no checkpoint to go on from")
+    recipe = _longer(parent.recipe(), saved.facts["progress"]["epoch"], epochs, factor)
+    clock = _Clock()
+    splits = data.load(recipe.data)
+    clock.split("load")
+    environment = parent.read("environment.json")
+    check_fingerprints(fingerprints(splits), environment["data"]["fingerprints"], parent.path)
+    plan = Plan.from_dict(environment["plan"])
+    training = Training(recipe, splits.train, splits.validation, plan, model)
+    training.restore(saved.tensors, saved.facts)
+    training.progress.early = False
+    clock.split("prepare")
+    folder = RunFolder.create(
+        Path(runs or parent.path.parent), recipe, _environment(plan, splits) | {"extends": str(parent.path.resolve())}
+    )
+    for name in ("metrics.csv", "steps.csv"):
+        shutil.copyfile(parent.path / name, folder.path / name)
+    with folder.lock():
+        yield from Session(Run(folder.path, model), splits, training, clock.seconds).events()
+
+
+def _longer(recipe: Recipe, done: int, epochs: int, factor: float | None) -> Recipe:
+    changes: dict[str, Any] = {"train.epochs": done + epochs}
+    schedule = recipe.schedule
+    if schedule.name in BOUND_TO_LENGTH:
+        if schedule.restarts and factor not in (None, schedule.restart_factor):
+            raise InputError(
+                f"a factor of {factor:g}, but this run has started anew with {schedule.restart_factor:g} before",
+                hint="one factor serves every restart of a recipe: leave it out",
+            )
+        changes["schedule.restarts"] = (*schedule.restarts, done)
+        changes["schedule.restart_factor"] = schedule.restart_factor if schedule.restarts else factor or 0.1
+    return recipe.replace(**changes)
+
+
+def _drive(events: Iterator[RunEvent], model: nn.Module | None, progress: bool) -> Run:
+    path = show(events, visible=progress)
+    return Run(path, model)
+
+
+def _check_recipe(recipe: Recipe, saved: Mapping[str, Any], path: Path) -> None:
+    """Refuse a recipe by which the checkpoint was not made.
+
+    Raises:
+        InputError: naming every value that differs.
+    """
+    changed = [
+        f"{key}: {was} in the checkpoint, {now} in recipe.toml"
+        for key, was, now in differences(Recipe.model_validate(saved), recipe)
+        if not key.startswith(FREE)
+    ]
+    if changed:
+        raise InputError(
+            f"{path}: the checkpoint was made by another recipe:\n  " + "\n  ".join(changed),
+            hint="put these values back, or train the changed recipe as a new run: imagette train recipe.toml",
+        )
+
+
+def _warn_of_changes(environment: Mapping[str, Any]) -> None:
+    now = device.describe()
+    differ = [
+        f"{what} {then} then, {here} now"
+        for what, then, here in (
+            ("torch", environment["packages"]["torch"], now["packages"]["torch"]),
+            ("processor", environment["cpu"]["name"], now["cpu"]["name"]),
+        )
+        if then != here
+    ]
+    if differ:
+        say(f"not bit-identical to an undisturbed run: {'; '.join(differ)}")
+
+
+def _environment(plan: Plan, splits: Splits) -> dict[str, Any]:
+    return device.describe() | {
+        "command": shlex.join(sys.argv),
+        "folder": str(Path.cwd()),
+        "git": _git_commit(),
+        "plan": plan.to_dict(),
+        "data": {"fingerprints": fingerprints(splits), "provenance": dict(splits.train.provenance)},
+    }
+
+
+def _git_commit() -> str | None:
+    """Name the commit of the folder that the command was given in, if it is a git checkout."""
+    try:
+        asked = ["git", "describe", "--always", "--dirty", "--abbrev=40"]
+        return subprocess.run(asked, capture_output=True, text=True, check=True, timeout=5).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _absolute(recipe: Recipe) -> Recipe:
+    """Make paths absolute, so that the run's own recipe can be trained from anywhere."""
+    paths = {f"data.{key}": getattr(recipe.data, key) for key in ("path", "test_path")}
+    changes = {key: str(Path(value).resolve()) for key, value in paths.items() if value}
+    return recipe.replace(**changes) if changes else recipe
+
+
+class _Clock:
+    """Splits the time before training into named spans."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def split(self, name: str) -> None:
+        now = time.perf_counter()
+        self.seconds[name], self._last = now - self._last, now

@@ -1,0 +1,174 @@
+"""The run folder: the contract on the disk between training and every reader."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from imagette.core.errors import EnvironmentFault, InputError
+from imagette.core.files import atomic_write, exclusive, write_fault
+from imagette.core.registry import suggestion
+from imagette.recipe import load as recipes
+from imagette.recipe.schema import Recipe
+from imagette.recipe.show import to_toml
+
+FORMAT = 1  # of the folder; a newer one is refused, never guessed at
+
+
+class RunFolder:
+    """The paths of one run, and its small JSON pages.
+
+    Args:
+        path: a folder that holds a run.
+
+    Raises:
+        InputError: when there is no run, or one that a newer version wrote.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = _existing(Path(path))
+        found = self.status().get("format")
+        if not isinstance(found, int) or found > FORMAT:
+            raise InputError(
+                f"{self.path}: a run folder of format {found}; this version reads up to {FORMAT}",
+                hint="install a newer imagette: pip install --upgrade imagette",
+            )
+
+    @classmethod
+    def create(cls, root: Path, recipe: Recipe, environment: Mapping[str, Any]) -> RunFolder:
+        """Make the next numbered folder of a recipe's name; an old one is never overwritten.
+
+        Raises:
+            EnvironmentFault: when it cannot be written.
+        """
+        path = _numbered(root, recipe.name)
+        atomic_write(path / "recipe.toml", to_toml(recipe))
+        atomic_write(path / "environment.json", _json(environment))
+        _write_status(path, {"state": "created", "epoch": 0, "epochs": recipe.train.epochs, "step": 0})
+        return cls(path)
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where the states for a resume lie."""
+        return self.path / "checkpoints"
+
+    def recipe(self) -> Recipe:
+        """Read the run's recipe.
+
+        Raises:
+            InputError: with all its faults.
+        """
+        file = self.path / "recipe.toml"
+        try:
+            return recipes.parse(file.read_text(encoding="utf-8"), str(file))
+        except OSError as error:
+            raise InputError(f"{file}: cannot be read: {error.strerror}") from error
+
+    def read(self, name: str) -> dict[str, Any]:
+        """Read one JSON page.
+
+        Raises:
+            InputError: when it is missing or damaged.
+        """
+        return _read_json(self.path / name)
+
+    def write(self, name: str, page: Mapping[str, Any]) -> None:
+        """Write one JSON page, whole or not at all."""
+        atomic_write(self.path / name, _json(page))
+
+    def status(self) -> dict[str, Any]:
+        """Read how the run stands."""
+        return self.read("status.json")
+
+    def set_status(self, **changes: Any) -> None:
+        """Write how the run stands."""
+        _write_status(self.path, self.status() | changes)
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the run: one process at a time trains in a folder.
+
+        Raises:
+            InputError: naming the process that holds it.
+        """
+        with exclusive(self.path / ".lock", f"run {self.path}", timeout=0):
+            yield
+
+
+def check_writable(root: Path) -> None:
+    """Refuse a folder that cannot be written before any work is done.
+
+    Raises:
+        EnvironmentFault: when nothing can be made in it.
+    """
+    probe = root / f".probe-{os.getpid()}"
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise write_fault(root, error) from error
+
+
+def run_paths(root: Path | str) -> list[Path]:
+    """List the run folders under a root, oldest number first."""
+    return sorted((file.parent for file in Path(root).glob("*/status.json")), key=_by_number)
+
+
+def _by_number(path: Path) -> tuple[str, int]:
+    name, _, number = path.name.rpartition("-")
+    return (name, int(number)) if number.isdigit() else (path.name, 0)
+
+
+def _existing(path: Path) -> Path:
+    for candidate in (path, Path("runs") / path):
+        if (candidate / "status.json").is_file():
+            return candidate
+    root = path.parent if path.parent.is_dir() and path.parent != Path() else Path("runs")
+    names = [found.name for found in run_paths(root)]
+    hint = suggestion(path.name, names) if names else "train one first: imagette train digits"
+    raise InputError(f"no run at {str(path)!r}", hint=hint)
+
+
+def _numbered(root: Path, name: str) -> Path:
+    taken = [number for base, number in map(_by_number, root.glob(f"{name}-*")) if base == name]
+    number = max(taken, default=0) + 1
+    while True:
+        path = root / f"{name}-{number}"
+        try:
+            path.mkdir(parents=True)
+        except FileExistsError:
+            number += 1  # another process took it between the look and the leap
+        except OSError as error:
+            raise write_fault(path, error) from error
+        else:
+            return path
+
+
+def _write_status(path: Path, status: Mapping[str, Any]) -> None:
+    facts = {"format": FORMAT, **status, "pid": os.getpid(), "host": os.uname().nodename}
+    facts["updated"] = time.strftime("%Y-%m-%dT%H:%M:%S%z")
+    atomic_write(path / "status.json", _json(facts))
+
+
+def _json(page: Mapping[str, Any]) -> str:
+    return json.dumps(page, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _read_json(file: Path) -> dict[str, Any]:
+    try:
+        page = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InputError(f"{file} is missing", hint="the run did not get that far: imagette resume") from error
+    except OSError as error:
+        raise EnvironmentFault(f"{file}: cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise InputError(f"{file}: not valid JSON: {error}") from error
+    if not isinstance(page, dict):
+        raise InputError(f"{file}: expected a JSON object, got {type(page).__name__}")
+    return page

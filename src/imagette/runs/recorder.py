@@ -1,0 +1,82 @@
+"""Events to rows: ``metrics.csv``, one an epoch, and ``steps.csv``, one a logged step."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+from imagette.core.files import atomic_write, write_fault
+from imagette.engine.events import EpochDone, Event, Logged
+
+CLOCKS = frozenset({"seconds", "images_per_second"})  # columns that differ between two equal runs
+EPOCH_COLUMNS = tuple(f.name for f in fields(EpochDone) if f.name != "announcement")
+STEP_COLUMNS = tuple(f.name for f in fields(Logged))
+_FILES: dict[type, tuple[str, tuple[str, ...]]] = {
+    EpochDone: ("metrics.csv", EPOCH_COLUMNS),
+    Logged: ("steps.csv", STEP_COLUMNS),
+}
+
+
+class Recorder:
+    """Writes a run's tables; on a resume it first takes back the rows that the checkpoint does not know of.
+
+    Args:
+        folder: the run's folder.
+        step: the step to go on from; rows of later steps, and a torn last row, are dropped.
+    """
+
+    def __init__(self, folder: Path, step: int = 0) -> None:
+        self.folder = folder
+        for name, columns in _FILES.values():
+            rows = [row for row in read_rows(folder / name) if int(row["step"]) <= step]
+            atomic_write(folder / name, _lines([columns, *([row[c] for c in columns] for row in rows)]))
+
+    def record(self, event: Event) -> None:
+        """Append the event's row, if it has one.
+
+        Raises:
+            EnvironmentFault: when the disk is full; checkpoints are not affected.
+        """
+        if type(event) not in _FILES:
+            return
+        name, columns = _FILES[type(event)]
+        values = asdict(event)
+        try:
+            with (self.folder / name).open("a", encoding="utf-8") as file:
+                file.write(_lines([[values[column] for column in columns]]))
+        except OSError as error:
+            raise write_fault(self.folder / name, error) from error
+
+
+def read_rows(file: Path) -> list[dict[str, str]]:
+    """Read a table's whole rows; a torn last one is left out, a missing file has none."""
+    if not file.is_file():
+        return []
+    lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
+    return [
+        row
+        for row in csv.DictReader(line for line in lines if line.endswith("\n"))
+        if None not in row and None not in row.values() and row.get("step", "").isdigit()
+    ]
+
+
+def typed(row: dict[str, str]) -> dict[str, Any]:
+    """Give a row's values their types: whole numbers, decimals, truth values, None for what is empty."""
+    return {name: _value(name, text) for name, text in row.items()}
+
+
+def _value(name: str, text: str) -> Any:
+    if text == "":
+        return None
+    if name in ("epoch", "step"):
+        return int(text)
+    return text == "True" if name == "best" else float(text)
+
+
+def _lines(rows: list[Any]) -> str:
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerows(rows)
+    return buffer.getvalue()

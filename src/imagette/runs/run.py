@@ -1,0 +1,205 @@
+"""A finished or unfinished run, read from its folder: figures, predictor, predictions."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from imagette import metrics, models
+from imagette.core.errors import InputError
+from imagette.data import load as data
+from imagette.data import unlabelled
+from imagette.data.imageset import ImageSet
+from imagette.data.splits import Splits
+from imagette.engine.predictor import Prediction, Predictor, Preprocessing
+from imagette.recipe.schema import Recipe
+from imagette.runs.checkpoint import load_tensors
+from imagette.runs.folder import FORMAT, RunFolder
+from imagette.runs.recorder import read_rows, typed
+
+What = ImageSet | np.ndarray | str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+
+
+class Run:
+    """A run on the disk.
+
+    Args:
+        path: its folder, or its name under ``runs/``.
+        module: your own model, where the recipe's is ``custom`` without a factory.
+
+    Raises:
+        InputError: when there is no run, or one that a newer version wrote.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], module: torch.nn.Module | None = None) -> None:
+        self.folder = RunFolder(Path(path))
+        self._module = module
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.path)!r}, {self.status['state']})"
+
+    @property
+    def path(self) -> Path:
+        """The run's folder."""
+        return self.folder.path
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        """What was asked for."""
+        return self.folder.recipe()
+
+    @property
+    def status(self) -> dict[str, Any]:
+        """How the run stands."""
+        return self.folder.status()
+
+    @property
+    def environment(self) -> dict[str, Any]:
+        """Versions, hardware, command and plan of the training."""
+        return self.folder.read("environment.json")
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """The figures of the finished run."""
+        return self.folder.read("summary.json")
+
+    @property
+    def history(self) -> list[dict[str, Any]]:
+        """The rows of ``metrics.csv``, one an epoch; ``pandas.DataFrame(run.history)`` makes a table of them."""
+        return [typed(row) for row in read_rows(self.path / "metrics.csv")]
+
+    @property
+    def steps(self) -> list[dict[str, Any]]:
+        """The rows of ``steps.csv``, one a logged step."""
+        return [typed(row) for row in read_rows(self.path / "steps.csv")]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes."""
+        return self.predictor.classes
+
+    @cached_property
+    def predictor(self) -> Predictor:
+        """The trained model with its names and preprocessing.
+
+        Raises:
+            InputError: when the run has no model yet, or its files are damaged.
+        """
+        facts = self.folder.read("model.json")
+        if facts["format"] > FORMAT:
+            raise InputError(f"{self.path}/model.json: of format {facts['format']}; this version reads up to {FORMAT}")
+        classes = tuple(facts["classes"])
+        preprocessing = Preprocessing.from_dict(facts["preprocessing"])
+        weights = load_tensors(self.path / "model.safetensors", facts["sha256"])
+        module = self._module or models.build(self.recipe.model, preprocessing.shape, len(classes))
+        try:
+            module.load_state_dict(weights)
+        except RuntimeError as error:
+            raise InputError(f"{self.path}/model.safetensors does not fit the recipe's model: {error}") from error
+        channels_last = facts["channels_last"]
+        layout = torch.channels_last if channels_last else torch.contiguous_format
+        module = module.to(memory_format=layout)  # type: ignore[call-overload]
+        torch.set_num_threads(facts["threads"])  # the last bits of a figure depend on it
+        return Predictor(module, classes, preprocessing, facts["batch_size"], channels_last)
+
+    @cached_property
+    def splits(self) -> Splits:
+        """The images that the run was trained, validated and tested on.
+
+        Raises:
+            InputError: when they are no longer those that the run recorded.
+        """
+        splits = data.load(self.recipe.data)
+        check_fingerprints(fingerprints(splits), self.environment["data"]["fingerprints"], self.path)
+        return splits
+
+    def test(self) -> dict[str, Any]:
+        """Compute the figures on the test images again from the saved model; they equal ``summary["test"]``.
+
+        Raises:
+            InputError: when the run has no model yet, or the images have changed.
+        """
+        test = self.splits.test
+        return self.measure(test, self.predictor.logits(test.images))
+
+    def measure(self, images: ImageSet, logits: np.ndarray) -> dict[str, Any]:
+        """Compute all figures of logits (N, K) for labelled images."""
+        spec = self.recipe.evaluate
+        return metrics.summarize(logits, images.labels, images.classes, spec.confidence, spec.bins)
+
+    def predict(self, what: What) -> list[dict[str, Any]]:
+        """Predict images.
+
+        Args:
+            what: an ``ImageSet``; an array (N, C, H, W) uint8; or paths, folders and globs of image files, or a
+                pixel CSV.
+
+        Returns:
+            One record an image: ``id``, ``label``, ``probability``, and ``probabilities`` by class name.
+
+        Raises:
+            InputError: when something cannot be read, or does not have the model's shape.
+        """
+        images, ids = self._images(what)
+        prediction = self.predictor.predict(images)
+        return self._records(ids, prediction)
+
+    def _records(self, ids: Sequence[str], prediction: Prediction) -> list[dict[str, Any]]:
+        names = self.predictor.classes
+        return [
+            {
+                "id": str(name),
+                "label": names[label],
+                "probability": float(row[label]),
+                "probabilities": dict(zip(names, map(float, row), strict=True)),
+            }
+            for name, label, row in zip(ids, prediction.labels, prediction.probabilities, strict=True)
+        ]
+
+    def _images(self, what: What) -> tuple[np.ndarray, Sequence[str]]:
+        if isinstance(what, ImageSet):
+            return what.images, what.ids.tolist()
+        if isinstance(what, np.ndarray):
+            return what, [str(i) for i in range(len(what))]
+        paths = [what] if isinstance(what, str | os.PathLike) else list(what)
+        return unlabelled.read([os.fspath(path) for path in paths], self.predictor.preprocessing.shape)
+
+
+def fingerprints(splits: Splits) -> dict[str, str]:
+    """Give the fingerprint of each part of the data."""
+    parts = {"train": splits.train, "validation": splits.validation, "test": splits.test}
+    return {name: part.fingerprint for name, part in parts.items() if part is not None}
+
+
+def check_fingerprints(found: dict[str, str], recorded: dict[str, str], path: Path) -> None:
+    """Refuse data that are not those of the run.
+
+    Raises:
+        InputError: naming the parts that differ.
+    """
+    changed = [name for name in recorded if found.get(name) != recorded[name]]
+    if changed:
+        parts = "; ".join(f"{name}: {found.get(name)} now, {recorded[name]} then" for name in changed)
+        raise InputError(
+            f"the data of {path} have changed ({parts})",
+            hint="restore the files that it was trained on, or train anew",
+        )
+
+
+def load(path: str | os.PathLike[str], *, model: torch.nn.Module | None = None) -> Run:
+    """Open a run.
+
+    Args:
+        path: its folder, or its name under ``runs/``.
+        model: your own module, where the run was trained with one that was given from Python.
+
+    Raises:
+        InputError: when there is no run at that path, with the nearest names.
+    """
+    return Run(path, model)

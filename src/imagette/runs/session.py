@@ -1,0 +1,131 @@
+"""A training that writes its run folder while it goes on."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from imagette.core.errors import Diverged, Interrupted
+from imagette.data.splits import Splits
+from imagette.engine.events import EpochDone, Event, Finished, Paused
+from imagette.engine.loop import Training
+from imagette.engine.plan import Plan
+from imagette.runs import checkpoint
+from imagette.runs.recorder import Recorder
+from imagette.runs.results import write_figures, write_model
+from imagette.runs.run import Run
+from imagette.runs.signals import stop_on_signals
+
+
+@dataclass(frozen=True)
+class Started:
+    """A run begins, or goes on from ``step``."""
+
+    path: Path
+    plan: Plan
+    epochs: int
+    steps_per_epoch: int
+    step: int
+
+
+@dataclass(frozen=True)
+class Tested:
+    """The run is finished, and its figures are written."""
+
+    path: Path
+    summary: dict[str, Any]
+
+
+RunEvent = Started | Event | Tested
+
+
+class Session:
+    """A training with its folder: records each event, saves checkpoints, writes the results.
+
+    Args:
+        run: the run's folder, held by this process.
+        splits: its images.
+        training: the state to go on from.
+        seconds: what loading and preparing took, for the record.
+    """
+
+    def __init__(self, run: Run, splits: Splits, training: Training, seconds: dict[str, float]) -> None:
+        self.run, self.splits, self.training, self.seconds = run, splits, training, seconds
+        self.recorder = Recorder(run.path, training.progress.step)
+        self.saved_at = 0.0
+
+    def events(self) -> Iterator[RunEvent]:
+        """Train to the end and tell what happens.
+
+        Raises:
+            Interrupted: when a signal asked for it; the state is saved.
+            Diverged: when the loss or a gradient is not finite.
+            EnvironmentFault: when the folder cannot be written.
+        """
+        training = self.training
+        started = Started(
+            self.run.path,
+            training.plan,
+            training.recipe.train.epochs,
+            training.plan.steps_per_epoch,
+            training.progress.step,
+        )
+        with stop_on_signals(self._ask_to_stop):
+            try:
+                self._checkpoint()  # also shows, before the first step, that the folder can be written
+                yield started
+                yield from self._train()
+                yield self._finish()
+            except BaseException as error:
+                self._note_end(error)
+                raise
+
+    def _ask_to_stop(self) -> None:
+        self.training.stop = True
+
+    def _train(self) -> Iterator[Event]:
+        for event in self.training.events():
+            self.recorder.record(event)
+            due = time.monotonic() - self.saved_at >= self.training.recipe.train.checkpoint_seconds
+            if due or isinstance(event, EpochDone | Paused | Finished):
+                self._checkpoint()
+            yield event
+            if isinstance(event, Paused):
+                raise Interrupted(
+                    f"stopped at step {event.step}, epoch {event.epoch}; the state is saved",
+                    hint=f"go on with: imagette resume {self.run.path}",
+                )
+
+    def _checkpoint(self) -> None:
+        progress = self.training.progress
+        tensors, facts = self.training.state()
+        environment = self.run.environment
+        facts["recipe"] = self.training.recipe.model_dump(mode="json")
+        facts["fingerprints"] = environment["data"]["fingerprints"]
+        checkpoint.save(self.run.folder.checkpoints, tensors, facts, progress.step)
+        self.run.folder.set_status(state="running", epoch=progress.epoch, step=progress.step, message="")
+        self.saved_at = time.monotonic()
+
+    def _finish(self) -> Tested:
+        started = time.perf_counter()
+        write_model(self.run.folder, self.training)
+        summary = write_figures(self.run, self.splits, self.training)
+        spans = self.training.progress.seconds
+        evaluated = spans["evaluate"] + time.perf_counter() - started
+        summary["seconds"] = {**self.seconds, "train": spans["train"], "evaluate": evaluated}
+        self.run.folder.write("summary.json", summary)
+        self.run.folder.set_status(state="finished")
+        return Tested(self.run.path, summary)
+
+    def _note_end(self, error: BaseException) -> None:
+        state = "failed"
+        if isinstance(error, Interrupted | KeyboardInterrupt | GeneratorExit):
+            state = "interrupted"
+        elif isinstance(error, Diverged):
+            state = "diverged"
+        with contextlib.suppress(Exception):  # the first error is the one to tell: a full disk, say
+            self.run.folder.set_status(state=state, message=getattr(error, "message", repr(error)))

@@ -1,0 +1,257 @@
+"""From a recipe to a run folder and back: figures agree everywhere, and an interrupted run loses nothing."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import nn
+
+import imagette
+from imagette.core.errors import Diverged, EnvironmentFault, InputError
+from imagette.data import load as data
+from imagette.engine.events import EpochDone, Logged
+from imagette.runs.folder import RunFolder, run_paths
+from imagette.runs.recorder import CLOCKS
+
+QUICK = ("train.epochs=3", "train.threads=1", "model.name=linear", "optim.lr=0.01", "train.log_every=4")
+
+
+def recipe(*overrides: str) -> imagette.Recipe:
+    return imagette.Recipe.load("digits", [*QUICK, *overrides])
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> imagette.Run:
+    return imagette.train(recipe(), runs=tmp_path_factory.mktemp("runs"), progress=False)
+
+
+def table(path: Path, name: str = "metrics.csv") -> list[dict[str, str]]:
+    with (path / name).open() as file:
+        return [{k: v for k, v in row.items() if k not in CLOCKS} for row in csv.DictReader(file)]
+
+
+def stopped_after(events: int, spec: imagette.Recipe, runs: Path) -> Path:
+    """Train until so many epochs are done, then let go of the training."""
+    stream = imagette.stream(spec, runs=runs)
+    for event in stream:
+        events -= isinstance(event, EpochDone)
+        if not events:
+            break
+    stream.close()  # type: ignore[attr-defined]
+    return run_paths(runs)[-1]
+
+
+def test_the_folder_holds_what_the_design_promises(finished: imagette.Run) -> None:
+    assert {file.name for file in finished.path.iterdir() if not file.name.startswith(".")} == {
+        "recipe.toml", "environment.json", "status.json", "metrics.csv", "steps.csv", "checkpoints",
+        "model.safetensors", "model.json", "predictions.npz", "mistakes.csv", "summary.json",
+    }  # fmt: skip
+    assert finished.status["state"] == "finished"
+    assert finished.environment["packages"]["torch"] == torch.__version__
+    assert finished.environment["plan"]["reasons"]["device"]
+    assert len(finished.history) == 3
+    seconds = finished.summary["seconds"]
+    assert set(seconds) == {"load", "prepare", "train", "evaluate"}
+    assert all(value >= 0 for value in seconds.values())
+
+
+def test_test_and_predict_agree_with_the_summary_to_the_last_digit(finished: imagette.Run) -> None:
+    opened = imagette.load(finished.path)
+    assert opened.test() == finished.summary["test"]
+    test = data.load(finished.recipe.data).test
+    records = opened.predict(test)
+    right = [r["label"] == test.classes[label] for r, label in zip(records, test.labels, strict=True)]
+    assert sum(right) / len(right) == finished.summary["test"]["accuracy"]
+    saved = np.load(finished.path / "predictions.npz")
+    np.testing.assert_array_equal(opened.predictor.logits(test.images), saved["logits"])
+    assert saved["ids"].tolist() == test.ids.tolist()
+
+
+def test_the_mistakes_are_all_listed_surest_first(finished: imagette.Run) -> None:
+    with (finished.path / "mistakes.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    figures = finished.summary["test"]
+    assert len(rows) == figures["n"] - round(figures["accuracy"] * figures["n"])
+    assert all(row["label"] != row["predicted"] for row in rows)
+    surest = [float(row["probability"]) for row in rows]
+    assert surest == sorted(surest, reverse=True)
+
+
+def test_the_runs_own_recipe_trains_to_the_same_weights(finished: imagette.Run, tmp_path: Path) -> None:
+    again = imagette.train(str(finished.path / "recipe.toml"), runs=tmp_path, progress=False)
+    ours, theirs = (load_file(run.path / "model.safetensors") for run in (finished, again))
+    assert all(torch.equal(value, theirs[name]) for name, value in ours.items())
+    assert table(again.path) == table(finished.path)
+
+
+def test_let_go_and_resumed_it_ends_as_if_undisturbed(finished: imagette.Run, tmp_path: Path) -> None:
+    path = stopped_after(2, recipe(), tmp_path)
+    assert imagette.load(path).status["state"] == "interrupted"
+    resumed = imagette.resume(path, progress=False)
+    assert table(path) == table(finished.path)
+    assert table(path, "steps.csv") == table(finished.path, "steps.csv")
+    assert resumed.summary["test"] == finished.summary["test"]
+
+
+def test_a_finished_run_is_left_as_it_is(finished: imagette.Run, capfd: pytest.CaptureFixture[str]) -> None:
+    before = (finished.path / "summary.json").stat().st_mtime_ns
+    assert imagette.resume(finished.path).path == finished.path
+    assert (finished.path / "summary.json").stat().st_mtime_ns == before
+    assert "imagette extend" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("schedule", ["constant", "step", "cosine", "onecycle", "plateau"])
+def test_an_extended_run_equals_its_own_recipe_trained_from_nothing(schedule: str, tmp_path: Path) -> None:
+    short = recipe("train.epochs=2", f"schedule.name={schedule}")
+    run = imagette.train(short, runs=tmp_path, progress=False)
+    longer = imagette.extend(run.path, 2, progress=False)
+    assert longer.path != run.path
+    assert longer.recipe.train.epochs == 4
+    assert longer.environment["extends"] == str(run.path.resolve())
+    whole = imagette.train(longer.recipe, runs=tmp_path / "whole", progress=False)
+    ours, theirs = (load_file(r.path / "model.safetensors") for r in (longer, whole))
+    assert all(torch.equal(value, theirs[name]) for name, value in ours.items())
+    assert table(longer.path) == table(whole.path)
+
+
+def test_a_second_extension_keeps_to_the_factor_of_the_first(tmp_path: Path) -> None:
+    run = imagette.train(recipe("train.epochs=1", "schedule.name=cosine"), runs=tmp_path, progress=False)
+    longer = imagette.extend(run.path, 1, factor=0.5, progress=False)
+    with pytest.raises(InputError, match=r"(?s)factor of 0.1.*0.5 before"):
+        imagette.extend(longer.path, 1, factor=0.1)
+    assert imagette.extend(longer.path, 1, progress=False).recipe.schedule.restart_factor == 0.5
+
+
+def test_only_a_finished_run_is_extended(tmp_path: Path) -> None:
+    path = stopped_after(1, recipe(), tmp_path)
+    with pytest.raises(InputError, match=r"(?s)not finished.*imagette resume"):
+        imagette.extend(path, 1)
+    with pytest.raises(InputError, match="whole number from 1"):
+        imagette.extend(path, 0)
+
+
+def test_a_resume_with_another_recipe_names_every_difference(tmp_path: Path) -> None:
+    path = stopped_after(1, recipe(), tmp_path)
+    text = (path / "recipe.toml").read_text()
+    (path / "recipe.toml").write_text(text.replace("lr = 0.01", "lr = 0.02").replace("epochs = 3", "epochs = 4"))
+    with pytest.raises(InputError) as caught:
+        imagette.resume(path, progress=False)
+    assert "optim.lr: 0.01 in the checkpoint, 0.02 in recipe.toml" in str(caught.value)
+    assert "train.epochs: 3 in the checkpoint, 4 in recipe.toml" in str(caught.value)
+
+
+def test_a_resume_may_change_what_no_weight_depends_on(finished: imagette.Run, tmp_path: Path) -> None:
+    path = stopped_after(1, recipe(), tmp_path)
+    text = (path / "recipe.toml").read_text()
+    (path / "recipe.toml").write_text(text.replace("checkpoint_seconds = 60.0", "checkpoint_seconds = 5.0"))
+    assert imagette.resume(path, progress=False).summary["test"] == finished.summary["test"]
+
+
+def own_images(folder: Path) -> Path:
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (60, 8, 8), np.uint8)
+    np.savez(
+        folder / "own.npz", x_train=images[:40], y_train=np.arange(40) % 2, x_test=images[40:], y_test=np.arange(20) % 2
+    )
+    return folder / "own.npz"
+
+
+def test_a_resume_with_other_images_is_refused(tmp_path: Path) -> None:
+    file = own_images(tmp_path)
+    spec = imagette.Recipe.load(str(file), ["train.epochs=2", "train.threads=1", "model.name=linear"])
+    path = stopped_after(1, spec, tmp_path / "runs")
+    with np.load(file) as arrays:
+        changed = dict(arrays)
+    changed["x_train"][0, 0, 0] ^= 1
+    np.savez(file, **changed)
+    with pytest.raises(InputError, match=r"(?s)the data of .* have changed"):
+        imagette.resume(path, progress=False)
+
+
+def test_images_of_your_own_are_found_again_from_another_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own_images(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    run = imagette.train(
+        imagette.Recipe.load("own.npz", ["train.epochs=1", "model.name=linear"]), runs="runs", progress=False
+    )
+    path, figures = run.path.resolve(), run.summary["test"]
+    monkeypatch.chdir("/")
+    assert imagette.load(path).test() == figures
+
+
+def test_your_own_module_is_trained_saved_and_opened_with_it(tmp_path: Path) -> None:
+    def net() -> nn.Module:
+        return nn.Sequential(nn.Flatten(), nn.Linear(64, 16), nn.ReLU(), nn.Linear(16, 10))
+
+    run = imagette.train(recipe(), model=net(), runs=tmp_path, progress=False)
+    assert imagette.load(run.path, model=net()).test() == run.summary["test"]
+    with pytest.raises(InputError):
+        imagette.load(run.path).test()
+
+
+def test_weights_that_do_not_fit_the_recipe_are_said(finished: imagette.Run, tmp_path: Path) -> None:
+    path = tmp_path / "copy"
+    shutil.copytree(finished.path, path)
+    text = (path / "recipe.toml").read_text()
+    (path / "recipe.toml").write_text(text.replace('name = "linear"', 'name = "single-conv"'))
+    with pytest.raises(InputError, match="does not fit the recipe's model"):
+        _ = imagette.load(path).predictor
+
+
+def test_a_damaged_model_is_said(finished: imagette.Run, tmp_path: Path) -> None:
+    path = tmp_path / "copy"
+    shutil.copytree(finished.path, path)
+    os.truncate(path / "model.safetensors", 100)
+    with pytest.raises(InputError, match="damaged"):
+        _ = imagette.load(path).predictor
+
+
+def test_a_diverged_run_says_so_and_keeps_a_finite_checkpoint(tmp_path: Path) -> None:
+    with pytest.raises(Diverged):
+        imagette.train(recipe("model.name=cnn", "optim.name=sgd", "optim.lr=1e18"), runs=tmp_path, progress=False)
+    folder = RunFolder(run_paths(tmp_path)[-1])
+    assert folder.status()["state"] == "diverged"
+    assert "lower" not in folder.status()["message"]
+    for file in folder.checkpoints.glob("*.safetensors"):
+        assert all(bool(value.isfinite().all()) for value in load_file(file).values())
+
+
+def test_nothing_is_made_when_the_data_cannot_be_had(tmp_path: Path) -> None:
+    missing = imagette.Recipe.load("digits").replace(**{"data.path": str(tmp_path / "nowhere")})
+    with pytest.raises(InputError):
+        imagette.train(missing, runs=tmp_path / "runs", progress=False)
+    assert run_paths(tmp_path / "runs") == []
+
+
+def test_a_root_that_is_a_file_is_refused_before_the_first_step(tmp_path: Path) -> None:
+    (tmp_path / "runs").write_text("")
+    with pytest.raises(EnvironmentFault):
+        imagette.train(recipe(), runs=tmp_path / "runs", progress=False)
+
+
+def test_events_can_be_followed(tmp_path: Path) -> None:
+    events = list(imagette.stream(recipe("train.epochs=1"), runs=tmp_path))
+    kinds = [type(event).__name__ for event in events]
+    assert (kinds[0], kinds[-3:]) == ("Started", ["EpochDone", "Finished", "Tested"])
+    losses = [event.loss for event in events if isinstance(event, Logged)]
+    assert [float(row["loss"]) for row in table(run_paths(tmp_path)[-1], "steps.csv")] == losses
+
+
+def test_predicting_an_array_and_a_wrong_shape(finished: imagette.Run) -> None:
+    pixels = np.zeros((2, 1, 8, 8), np.uint8)
+    first = finished.predict(pixels)[0]
+    assert sum(first["probabilities"].values()) == pytest.approx(1)
+    assert first["probability"] == max(first["probabilities"].values())
+    json.dumps(first)
+    with pytest.raises(InputError, match="the model takes"):
+        finished.predict(pixels[:, :, :7])

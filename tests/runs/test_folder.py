@@ -1,0 +1,90 @@
+"""The run folder: numbered, never overwritten, one process at a time, refused when newer."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from imagette.core.errors import EnvironmentFault, InputError
+from imagette.recipe.schema import Recipe
+from imagette.runs.folder import RunFolder, check_writable, run_paths
+
+
+@pytest.fixture
+def recipe() -> Recipe:
+    return Recipe.load("digits")
+
+
+def test_folders_are_numbered_and_none_is_taken_twice(tmp_path: Path, recipe: Recipe) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda _: RunFolder.create(tmp_path, recipe, {}).path.name, range(16)))
+    assert sorted(made) == sorted(f"digits-{n}" for n in range(1, 17))
+
+
+def test_numbers_go_on_behind_the_highest(tmp_path: Path, recipe: Recipe) -> None:
+    (tmp_path / "digits-41").mkdir()
+    assert RunFolder.create(tmp_path, recipe, {}).path.name == "digits-42"
+
+
+def test_runs_are_listed_by_number(tmp_path: Path, recipe: Recipe) -> None:
+    for _ in range(11):
+        RunFolder.create(tmp_path, recipe, {})
+    assert [path.name for path in run_paths(tmp_path)][-2:] == ["digits-10", "digits-11"]
+
+
+def test_the_recipe_comes_back_whole(tmp_path: Path, recipe: Recipe) -> None:
+    changed = recipe.replace(**{"optim.lr": 0.0123456789012345})
+    assert RunFolder.create(tmp_path, changed, {}).recipe() == changed
+
+
+def test_a_wrong_path_names_the_nearest_run(tmp_path: Path, recipe: Recipe) -> None:
+    RunFolder.create(tmp_path, recipe, {})
+    with pytest.raises(InputError, match="did you mean 'digits-1'"):
+        RunFolder(tmp_path / "digit-1")
+
+
+def test_a_newer_run_is_refused_with_the_way_out(tmp_path: Path, recipe: Recipe) -> None:
+    folder = RunFolder.create(tmp_path, recipe, {})
+    status = json.loads((folder.path / "status.json").read_text())
+    (folder.path / "status.json").write_text(json.dumps(status | {"format": 2}))
+    with pytest.raises(InputError, match=r"(?s)format 2.*upgrade"):
+        RunFolder(folder.path)
+
+
+def test_a_second_process_is_refused_and_told_the_owner(tmp_path: Path, recipe: Recipe) -> None:
+    folder = RunFolder.create(tmp_path, recipe, {})
+    code = (
+        "import sys; from pathlib import Path; from imagette.core.files import exclusive\n"
+        "with exclusive(Path(sys.argv[1]) / '.lock', 'x', 0): print('held', flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(folder.path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as owner:
+        assert owner.stdout is not None
+        assert owner.stdout.readline() == "held\n"
+        with pytest.raises(InputError, match=f"process {owner.pid}"), folder.lock():
+            pass
+        owner.kill()
+        owner.wait()
+        with folder.lock():  # its owner is dead
+            pass
+
+
+def test_a_file_in_the_way_is_said_before_any_work(tmp_path: Path) -> None:
+    (tmp_path / "runs").write_text("a file")
+    with pytest.raises(EnvironmentFault, match="cannot be written"):
+        check_writable(tmp_path / "runs")
+
+
+def test_a_damaged_page_is_an_input_error(tmp_path: Path, recipe: Recipe) -> None:
+    folder = RunFolder.create(tmp_path, recipe, {})
+    (folder.path / "summary.json").write_text("{")
+    with pytest.raises(InputError, match="not valid JSON"):
+        folder.read("summary.json")
+    with pytest.raises(InputError, match="is missing"):
+        folder.read("model.json")

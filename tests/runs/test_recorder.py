@@ -1,0 +1,46 @@
+"""The tables of a run: appended row by row, and taken back to a checkpoint's step on a resume."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from imagette.engine.events import EpochDone, Logged
+from imagette.runs.recorder import Recorder, read_rows, typed
+
+
+def logged(step: int) -> Logged:
+    return Logged(1, step, 0.1, 1 / 3, 0.5, 100.0)
+
+
+def epoch(number: int, validated: bool = True) -> EpochDone:
+    figures = (0.3, 0.9) if validated else (None, None)
+    return EpochDone(number, number * 10, 0.1, 0.4, 0.8, *figures, True, 1.5, 99.0, "the rate fell")
+
+
+def test_rows_come_back_with_their_types_and_every_digit(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path)
+    recorder.record(epoch(1))
+    recorder.record(epoch(2, validated=False))
+    recorder.record(logged(3))
+    first, second = (typed(row) for row in read_rows(tmp_path / "metrics.csv"))
+    assert (first["epoch"], first["val_accuracy"], first["best"]) == (1, 0.9, True)
+    assert second["val_loss"] is None
+    assert typed(read_rows(tmp_path / "steps.csv")[0])["loss"] == 1 / 3
+
+
+def test_a_resume_takes_back_rows_behind_the_checkpoint_and_a_torn_one(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path)
+    for step in (5, 10, 15):
+        recorder.record(logged(step))
+    whole = (tmp_path / "steps.csv").read_text()
+    with (tmp_path / "steps.csv").open("a") as file:
+        file.write("1,7,0.1,0.3")  # killed in mid-row
+    Recorder(tmp_path, step=10).record(logged(15))
+    assert (tmp_path / "steps.csv").read_text() == whole
+
+
+def test_a_row_torn_within_its_last_number_is_not_taken_for_whole(tmp_path: Path) -> None:
+    Recorder(tmp_path).record(logged(5))
+    file = tmp_path / "steps.csv"
+    file.write_text(file.read_text()[:-2])
+    assert read_rows(file) == []

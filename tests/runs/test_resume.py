@@ -1,0 +1,126 @@
+"""Real trainings as real processes, killed and asked to stop: nothing is lost, and they end as if undisturbed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import kill_resume
+import pytest
+
+ENDLESS = ("digits", "train.epochs=100000", "train.threads=1", "model.name=linear", "train.log_every=1")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return kill_resume.undisturbed_run(tmp_path_factory.mktemp("undisturbed"))
+
+
+@pytest.mark.parametrize("moment", sorted(kill_resume.MOMENTS))
+def test_killed_and_resumed_it_is_the_undisturbed_run_bit_for_bit(
+    undisturbed: Path, tmp_path: Path, moment: str
+) -> None:
+    outcome = kill_resume.disturbed_run_equals(undisturbed, tmp_path, moment)
+    assert outcome.differences == ()
+
+
+@contextmanager
+def training(runs: Path, *more: str) -> Iterator[subprocess.Popen[str]]:
+    """Start an endless training; go on when its first epoch is on the disk."""
+    command = [sys.executable, "-m", "imagette", "train", *ENDLESS, *more, "--runs", str(runs), "--quiet"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            deadline = time.monotonic() + 120
+            while not any(file.stat().st_size > 200 for file in runs.glob("*/metrics.csv")):
+                assert process.poll() is None, process.communicate()
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+            yield process
+        finally:
+            process.kill()
+
+
+def test_asked_to_stop_it_saves_exits_75_and_says_how_to_go_on(tmp_path: Path) -> None:
+    """SIGTERM as from a service manager; the same handler serves Ctrl-C and SIGUSR1."""
+    with training(tmp_path) as process:
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 75
+    assert f"imagette resume {tmp_path / 'digits-1'}" in said
+    assert "Traceback" not in said
+    status = json.loads((tmp_path / "digits-1" / "status.json").read_text())
+    assert status["state"] == "interrupted"
+    newest = max((tmp_path / "digits-1" / "checkpoints").glob("*.json"))
+    assert json.loads(newest.read_text())["progress"]["step"] == status["step"]
+
+
+def test_a_second_process_in_the_folder_is_refused_and_the_first_goes_on(tmp_path: Path) -> None:
+    with training(tmp_path) as process:
+        command = [sys.executable, "-m", "imagette", "resume", str(tmp_path / "digits-1")]
+        second = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        assert second.returncode == 2
+        assert f"process {process.pid}" in second.stderr
+        assert process.poll() is None
+        process.send_signal(signal.SIGUSR1)
+        assert process.wait(60) == 75
+
+
+def test_ctrl_c_saves_and_a_second_one_ends_at_once(tmp_path: Path) -> None:
+    with training(tmp_path) as process:
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) in (75, 130)
+    assert not any(_children(process.pid))
+
+
+def _children(pid: int) -> Iterator[int]:
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parent = int(stat.read_text().rpartition(")")[2].split()[1])
+        except (OSError, ValueError):
+            continue
+        if parent == pid:
+            yield int(stat.parent.name)
+
+
+def test_a_full_disk_ends_with_3_and_the_checkpoint_before_is_whole(tmp_path: Path) -> None:
+    """A limit on file size makes every later checkpoint fail as a full disk does."""
+    with training(tmp_path) as process:
+        process.send_signal(signal.SIGTERM)
+        process.wait(60)
+    kept = sorted((tmp_path / "digits-1" / "checkpoints").iterdir())
+    before = {file.name: file.read_bytes() for file in kept}
+    code = (
+        "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "import torch, imagette.cli.main as cli\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))\n"
+        "sys.argv = ['imagette', 'resume', sys.argv[1], '--quiet']; sys.exit(cli.main())"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "digits-1")]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert ended.returncode == 3, ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert "cannot be written" in ended.stderr
+    after = {file.name: file.read_bytes() for file in kept if file.exists()}
+    assert after == before
+
+
+def test_a_read_only_folder_is_refused_before_the_first_step(tmp_path: Path) -> None:
+    from processes import mounted
+
+    (tmp_path / "runs").mkdir()
+    with mounted(tmp_path / "runs", "-t", "tmpfs", "-o", "ro,size=1m", "tmpfs") as read_only:
+        if not read_only:
+            (tmp_path / "runs").chmod(0o500)  # enough where the tests are not run by root
+            assert os.geteuid() != 0, "root can neither mount nor be refused by a mode"
+        command = [sys.executable, "-m", "imagette", "train", *ENDLESS, "--runs", str(tmp_path / "runs")]
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert ended.returncode == 3
+    assert "cannot be written" in ended.stderr

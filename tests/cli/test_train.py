@@ -43,7 +43,7 @@ def test_train_ends_with_figure_place_and_next_commands(call, nowhere) -> None:
     )
     assert rest[:2] == ["run            my runs/digits-1", "page           my runs/digits-1/report.html"]
     assert (run.path / "report.html").is_file()
-    assert [line.split("  ")[1] for line in rest[3:]] == [
+    assert [line.split("  ")[1] for line in rest[4:]] == [
         "imagette test 'my runs/digits-1'",
         "imagette predict 'my runs/digits-1' IMAGES...",
         "imagette extend 'my runs/digits-1' --epochs 1",

@@ -76,5 +76,13 @@ def duplicates(one: ImageSet, other: ImageSet) -> int:
         >>> duplicates(both, both.take([1]))
         1
     """
-    known = {hash(image.tobytes()) for image in one.images}  # 64 bits each: the pixels again would double the memory
-    return sum(hash(image.tobytes()) in known for image in other.images)
+    mine, theirs = _eight_pixels(one), _eight_pixels(other)
+    known = {image.tobytes() for image in one.images[np.isin(mine, theirs)]}
+    return sum(image.tobytes() in known for image in other.images[np.isin(theirs, mine)])
+
+
+def _eight_pixels(imageset: ImageSet) -> npt.NDArray[np.uint64]:
+    """Give eight pixels of every image as one number: where they differ, the images do."""
+    pixels = imageset.images.reshape(len(imageset), -1)
+    places = np.linspace(0, pixels.shape[1] - 1, 10).astype(int)[1:-1]
+    return np.ascontiguousarray(pixels[:, places]).view(np.uint64)[:, 0]

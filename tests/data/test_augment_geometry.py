@@ -130,7 +130,7 @@ def test_shear_slants_along_x_in_proportion_to_y(spots):
 
 
 def test_a_shift_by_whole_pixels_moves_without_blurring_and_fills_with_zero():
-    from imagette.data.augment.geometry import Affine
+    from imagette.data.augment.affine import Affine
     from imagette.recipe.schema import Augment
 
     images = digits()[:1].float() + 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from imagette.core.errors import InputError
 from imagette.data.formats import images, pixels
 from imagette.data.imageset import Images
 
@@ -22,12 +21,11 @@ def read(paths: Sequence[str], shape: Shape) -> tuple[Images, list[str]]:
         Pixels (N, C, H, W) uint8, and a name an image.
 
     Raises:
-        InputError: when nothing matches, a file cannot be read, or a CSV has another shape.
+        InputError: when nothing matches, a file cannot be read, or a CSV is damaged.
     """
     if len(paths) == 1 and paths[0].endswith((".csv", ".csv.gz")):
         rows, _, ids = pixels.read_pixels(paths[0])
-        if rows.shape[1:] != shape:
-            raise InputError(f"{paths[0]}: its images are {rows.shape[1:]}, the model takes {shape}")
-        return rows, list(map(str, ids))
+        fitted = rows if rows.shape[1:] == shape else images.fit_all(rows, shape)[0]
+        return fitted, list(map(str, ids))
     pictures, names, _ = images.read_images(images.expand(paths), shape)
     return pictures, names

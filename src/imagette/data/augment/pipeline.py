@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 
 from imagette.core.errors import InputError
+from imagette.data.augment.affine import Affine
 from imagette.data.augment.blank import Cutout, Erase
 from imagette.data.augment.color import Grayscale, Hue, brightness, contrast, saturation
+from imagette.data.augment.crop import FlipAndCrop
 from imagette.data.augment.draws import Numbers, Random
-from imagette.data.augment.geometry import Affine, FlipAndCrop
 from imagette.data.augment.mix import CutMix, Mixup
 from imagette.data.augment.normalize import Normalize, dense
 from imagette.recipe.schema import Augment

@@ -1,0 +1,51 @@
+"""Images to predict: whatever a person points at becomes the model's pixels, as at the import."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from imagette.core.errors import InputError
+from imagette.data import unlabelled
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    (tmp_path / "in").mkdir()
+    for name, gray in (("b.png", 20), ("a.png", 10), ("in/c.png", 30)):
+        Image.new("L", (4, 4), gray).save(tmp_path / name)
+    return tmp_path
+
+
+def test_files_folders_and_globs(pictures: Path) -> None:
+    pixels, names = unlabelled.read([str(pictures / "in"), str(pictures / "[ab].png")], (1, 4, 4))
+    assert sorted(int(image[0, 0, 0]) for image in pixels) == [10, 20, 30]
+    assert [name.rpartition("/")[2] for name in sorted(names)] == ["a.png", "b.png", "c.png"]
+    by_name = {Path(name).name: int(image[0, 0, 0]) for name, image in zip(names, pixels, strict=True)}
+    assert by_name == {"a.png": 10, "b.png": 20, "c.png": 30}
+
+
+def test_a_pixel_csv_without_labels(tmp_path: Path) -> None:
+    file = tmp_path / "some.csv"
+    file.write_text("pixel1,pixel2,pixel3,pixel4\n1,2,3,4\n5,6,7,8\n")
+    pixels, names = unlabelled.read([str(file)], (1, 2, 2))
+    np.testing.assert_array_equal(pixels.reshape(2, 4), [[1, 2, 3, 4], [5, 6, 7, 8]])
+    assert len(names) == 2
+
+
+def test_a_csv_of_another_size_is_converted_as_files_are(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (8, 8), np.uint8)
+    (tmp_path / "one.csv").write_text(",".join(map(str, image.ravel())) + "\n")
+    Image.fromarray(image).save(tmp_path / "one.png")
+    from_csv, _ = unlabelled.read([str(tmp_path / "one.csv")], (3, 4, 4))
+    from_file, _ = unlabelled.read([str(tmp_path / "one.png")], (3, 4, 4))
+    np.testing.assert_array_equal(from_csv, from_file)
+
+
+def test_nothing_found_is_said(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="nowhere"):
+        unlabelled.read([str(tmp_path / "nowhere*.png")], (1, 4, 4))

@@ -35,8 +35,17 @@ def test_a_resume_takes_back_rows_behind_the_checkpoint_and_a_torn_one(tmp_path:
     whole = (tmp_path / "steps.csv").read_text()
     with (tmp_path / "steps.csv").open("a") as file:
         file.write("1,7,0.1,0.3")  # killed in mid-row
-    Recorder(tmp_path, step=10).record(logged(15))
+    Recorder(tmp_path, epoch=0, step=10).record(logged(15))
     assert (tmp_path / "steps.csv").read_text() == whole
+
+
+def test_an_epoch_whose_last_step_is_saved_but_which_is_not_closed_is_written_once(tmp_path: Path) -> None:
+    """Killed after the row of epoch 2, with a checkpoint from its last step, before the epoch was closed."""
+    recorder = Recorder(tmp_path)
+    recorder.record(epoch(1))
+    recorder.record(epoch(2))
+    Recorder(tmp_path, epoch=1, step=20).record(epoch(2))
+    assert [row["epoch"] for row in read_rows(tmp_path / "metrics.csv")] == ["1", "2"]
 
 
 def test_a_row_torn_within_its_last_number_is_not_taken_for_whole(tmp_path: Path) -> None:

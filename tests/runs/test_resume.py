@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import kill_resume
 import pytest
+
+import kill_resume
 
 ENDLESS = ("digits", "train.epochs=100000", "train.threads=1", "model.name=linear", "train.log_every=1")
 

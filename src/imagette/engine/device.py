@@ -50,7 +50,9 @@ def native_bfloat16(device: torch.device) -> bool:
 
 
 def cores() -> int:
-    """Count the processor cores that this process may use."""
+    """Count the processor cores that this process may use; OMP_NUM_THREADS, where it is set, has the word."""
+    if (asked := os.environ.get("OMP_NUM_THREADS", "")).isdigit():
+        return max(1, int(asked))
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

@@ -25,13 +25,16 @@ class Recorder:
 
     Args:
         folder: the run's folder.
-        step: the step to go on from; rows of later steps, and a torn last row, are dropped.
+        epoch: epochs that are done where the training goes on; rows of later ones are dropped.
+        step: steps that are done there, likewise. (An epoch's last step can be done before the epoch is.)
     """
 
-    def __init__(self, folder: Path, step: int = 0) -> None:
+    def __init__(self, folder: Path, epoch: int = 0, step: int = 0) -> None:
         self.folder = folder
+        done = {"metrics.csv": ("epoch", epoch), "steps.csv": ("step", step)}
         for name, columns in _FILES.values():
-            rows = [row for row in read_rows(folder / name) if int(row["step"]) <= step]
+            counter, last = done[name]
+            rows = [row for row in read_rows(folder / name) if int(row[counter]) <= last]
             atomic_write(folder / name, _lines([columns, *([row[c] for c in columns] for row in rows)]))
 
     def record(self, event: Event) -> None:

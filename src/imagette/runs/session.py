@@ -55,7 +55,7 @@ class Session:
 
     def __init__(self, run: Run, splits: Splits, training: Training, seconds: dict[str, float]) -> None:
         self.run, self.splits, self.training, self.seconds = run, splits, training, seconds
-        self.recorder = Recorder(run.path, training.progress.step)
+        self.recorder = Recorder(run.path, training.progress.epoch, training.progress.step)
         self.saved_at = 0.0
 
     def events(self) -> Iterator[RunEvent]:

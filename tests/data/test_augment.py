@@ -49,7 +49,7 @@ COMBINATIONS = [
 def batch(color: bool, channels_last: bool) -> Tensor:
     images = pieces() if color else digits()
     if channels_last:  # as a gather from rows of whole pixels gives it
-        images = images.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)
+        images = images.permute(0, 2, 3, 1).clone(memory_format=torch.contiguous_format).permute(0, 3, 1, 2)
     return images
 
 

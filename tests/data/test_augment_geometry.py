@@ -11,6 +11,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from data.photographs import digits, pieces, seen
+from imagette.data.augment.affine import Affine
+from imagette.data.augment.draws import Random, Stream
+from imagette.recipe.schema import Augment
 
 
 def mirrored(images: Tensor, result: Tensor) -> Tensor:
@@ -130,12 +133,25 @@ def test_shear_slants_along_x_in_proportion_to_y(spots):
 
 
 def test_a_shift_by_whole_pixels_moves_without_blurring_and_fills_with_zero():
-    from imagette.data.augment.affine import Affine
-    from imagette.recipe.schema import Augment
-
     images = digits()[:1].float() + 1
     shift = torch.tensor([[1.0, 0, -2 * 3 / 24, 0, 1.0, -2 * 2 / 24]])  # by 3 to the right and 2 down
     moved = Affine(Augment(translate=0.2), (1, 24, 24))(images, shift)
     torch.testing.assert_close(moved[..., 2:, 3:], images[..., :-2, :-3], rtol=0, atol=1e-3)
     assert moved[..., :2, :].abs().max() < 1e-3
     assert moved[..., :3].abs().max() < 1e-3
+
+
+def test_the_maps_are_those_of_the_formula():
+    spec, (height, width) = Augment(rotation=30, translate=0.2, scale=0.3, shear=20), (60, 80)
+    maps = torch.from_numpy(Affine(spec, (1, height, width)).draw(Random(50, 0, 0))).double()
+    numbers = 2 * torch.from_numpy(Random(50, 0, 0).uniform(Stream.AFFINE, 5).T.copy()).double() - 1
+    half = torch.tensor([width / 2, height / 2]).double()
+    for found, (turn, x, y, larger, slant) in zip(maps.view(-1, 2, 3), numbers, strict=True):
+        a, phi = math.radians(30) * turn, math.radians(20) * slant
+        rotation = torch.tensor([[a.cos(), -a.sin()], [a.sin(), a.cos()]]).double()
+        shear = torch.tensor([[1, -phi.tan()], [0, 1]]).double()
+        forward = (1 + 0.3 * larger) * rotation @ shear
+        shift = torch.stack((0.2 * x * width, 0.2 * y * height))
+        q = torch.tensor([17.0, -9.0]).double()
+        expected = torch.linalg.solve(forward, q - shift) / half
+        torch.testing.assert_close(found @ torch.cat((q / half, torch.ones(1))), expected, rtol=0, atol=1e-5)

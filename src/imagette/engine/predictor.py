@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from imagette.core.errors import InputError
+from imagette.data.augment import Normalize
 from imagette.data.imageset import ImageSet
 
 
@@ -100,8 +101,8 @@ class Predictor:
         self.batch_size = batch_size
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
         self.device = next((p.device for p in module.parameters()), torch.device("cpu"))
-        self._mean = torch.tensor(preprocessing.mean, device=self.device).view(-1, 1, 1)
-        self._std = torch.tensor(preprocessing.std, device=self.device).view(-1, 1, 1)
+        mean, std = torch.tensor(preprocessing.mean), torch.tensor(preprocessing.std)
+        self._normalize = Normalize(mean, std, self.device)  # the training's own
 
     @torch.inference_mode()
     def logits(self, images: np.ndarray) -> np.ndarray:
@@ -126,8 +127,8 @@ class Predictor:
         return list(range(self.batch_size, n, self.batch_size))
 
     def _forward(self, images: Tensor) -> Tensor:
-        pixels = images.to(self.device).float().sub_(self._mean).div_(self._std)
-        logits: Tensor = self.module(pixels.contiguous(memory_format=self.memory_format))
+        pixels = images.to(self.device).contiguous(memory_format=self.memory_format)
+        logits: Tensor = self.module(self._normalize(pixels))
         return logits.float().cpu()
 
     def predict(self, images: np.ndarray) -> Prediction:

@@ -65,5 +65,6 @@ class CutMix:
 
     def __call__(self, images: Tensor, labels: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """Mix images (B, C, H, W) float32 and labels (B,) int64 by boxes and shares (B, 5)."""
-        mixed = torch.where(inside(values, images.shape), next_in_batch(images), images)
+        mixed = next_in_batch(images)
+        torch.where(inside(values, images.shape), mixed, images, out=mixed)
         return mixed, soft_labels(labels, values[:, 4:], self._classes)

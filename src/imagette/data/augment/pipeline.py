@@ -118,7 +118,7 @@ class Augmentation:
         moved = images if self._move is None else self._move(images, self._of(draws, self._move), epoch)
         if not (self._before or self._after):
             return self._normalize(moved)
-        pixels = moved.to(torch.float32, memory_format=torch.contiguous_format, copy=True)
+        pixels = moved.to(torch.float32, memory_format=torch.contiguous_format)
         for operation in self._before:
             pixels = operation(pixels, self._of(draws, operation))
         pixels = self._normalize.apply_(pixels)

@@ -6,7 +6,6 @@ BIN := .venv/bin
 RUNTIME := .venv/.runtime-installed
 DEV := .venv/.dev-installed
 
-export PIP_CONSTRAINT := constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE  # every process would compile torch anew
 
@@ -24,12 +23,12 @@ $(RUNTIME): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "Imagette needs Python 3.11 or newer, as python3 on the PATH" >&2; exit 1; }
 	@echo "Installing into .venv (about 200 MB to fetch; once)"
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/pip install --quiet --no-compile --editable .
+	@PIP_CONSTRAINT=constraints.txt $(BIN)/pip install --quiet --no-compile --editable .
 	@touch $@
 
 $(DEV): $(RUNTIME)
 	@echo "Installing what the tests need"
-	@$(BIN)/pip install --quiet --editable '.[dev]'
+	@PIP_CONSTRAINT=constraints.txt $(BIN)/pip install --quiet --editable '.[dev]'
 	@touch $@
 
 demo: $(RUNTIME)

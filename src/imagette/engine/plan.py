@@ -20,8 +20,8 @@ class Plan:
     """How a recipe is carried out here; a resumed run follows the plan that it began with.
 
     Example:
-        >>> Plan.make(Recipe.load("digits"), n_train=1000).steps_per_epoch
-        8
+        >>> Plan.make(Recipe.load("digits", ["train.batch_size=100"]), n_train=950).steps_per_epoch
+        10
     """
 
     device: str

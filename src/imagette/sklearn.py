@@ -57,7 +57,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         validation: share of the images, of every class alike, that is kept apart to choose the best epoch by; 0 trains
             on all and keeps the last.
         random_state: seed of first weights, order, augmentation, dropout and split; None gives another every time.
-        device: ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``.
+        device: ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``.
         overrides: anything else of a recipe by its dotted key, such as ``{"augment.flip": "random"}``; it has the last
             word (``imagette recipes show images`` lists the keys).
         verbose: show the progress on standard error.

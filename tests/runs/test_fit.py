@@ -130,6 +130,16 @@ def test_a_second_extension_keeps_to_the_factor_of_the_first(tmp_path: Path) -> 
     assert imagette.extend(longer.path, 1, progress=False).recipe.schedule.restart_factor == 0.5
 
 
+def test_a_run_that_stopped_early_is_extended_by_all_its_epochs(tmp_path: Path) -> None:
+    stopped = recipe("train.epochs=20", "train.early_stop=2", "optim.lr=1e-12", "schedule.name=constant")
+    run = imagette.train(stopped, runs=tmp_path, progress=False)
+    assert run.summary["stopped_early"]
+    waits = imagette.extend(run.path, 5, progress=False)
+    assert waits.summary["epochs"] == run.summary["epochs"] + 2  # patience counts from the extension on
+    with pytest.raises(InputError, match="does not start anew"):
+        imagette.extend(run.path, 5, factor=0.5)
+
+
 def test_only_a_finished_run_is_extended(tmp_path: Path) -> None:
     path = stopped_after(1, recipe(), tmp_path)
     with pytest.raises(InputError, match=r"(?s)not finished.*imagette resume"):
@@ -194,7 +204,11 @@ def test_your_own_module_is_trained_saved_and_opened_with_it(tmp_path: Path) -> 
         return nn.Sequential(nn.Flatten(), nn.Linear(64, 16), nn.ReLU(), nn.Linear(16, 10))
 
     run = imagette.train(recipe(), model=net(), runs=tmp_path, progress=False)
-    assert imagette.load(run.path, model=net()).test() == run.summary["test"]
+    shared = net()
+    opened = imagette.load(run.path, model=shared)
+    _ = opened.predictor
+    nn.init.zeros_(shared[1].weight)  # what becomes of the caller's module is nothing to the run
+    assert opened.test() == run.summary["test"]
     with pytest.raises(InputError):
         imagette.load(run.path).test()
 

@@ -42,6 +42,11 @@ def test_the_recipe_comes_back_whole(tmp_path: Path, recipe: Recipe) -> None:
     assert RunFolder.create(tmp_path, changed, {}).recipe() == changed
 
 
+def test_a_folder_with_a_strange_number_is_no_obstacle(tmp_path: Path, recipe: Recipe) -> None:
+    (tmp_path / "digits-²").mkdir()
+    assert RunFolder.create(tmp_path, recipe, {}).path.name == "digits-1"
+
+
 def test_a_wrong_path_names_the_nearest_run(tmp_path: Path, recipe: Recipe) -> None:
     RunFolder.create(tmp_path, recipe, {})
     with pytest.raises(InputError, match="did you mean 'digits-1'"):
@@ -83,6 +88,11 @@ def test_a_file_in_the_way_is_said_before_any_work(tmp_path: Path) -> None:
 
 def test_a_damaged_page_is_an_input_error(tmp_path: Path, recipe: Recipe) -> None:
     folder = RunFolder.create(tmp_path, recipe, {})
+    for page in ("model.json", "summary.json", "environment.json", "status.json"):
+        (folder.path / page).write_text('{"format": 1, "threads": 0}')
+        with pytest.raises(InputError, match=r"damaged: .*field required"):
+            folder.read(page)
+        (folder.path / page).unlink()
     (folder.path / "summary.json").write_text("{")
     with pytest.raises(InputError, match="not valid JSON"):
         folder.read("summary.json")

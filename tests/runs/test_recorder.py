@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from imagette.core.errors import InputError
 from imagette.engine.events import EpochDone, Logged
 from imagette.runs.recorder import Recorder, read_rows, typed
 
@@ -46,6 +49,18 @@ def test_an_epoch_whose_last_step_is_saved_but_which_is_not_closed_is_written_on
     recorder.record(epoch(2))
     Recorder(tmp_path, epoch=1, step=20).record(epoch(2))
     assert [row["epoch"] for row in read_rows(tmp_path / "metrics.csv")] == ["1", "2"]
+
+
+def test_a_table_with_other_columns_or_values_is_damaged(tmp_path: Path) -> None:
+    Recorder(tmp_path).record(epoch(1))
+    file = tmp_path / "metrics.csv"
+    text = file.read_text()
+    file.write_text(text.replace("0.9", "?"))
+    with pytest.raises(InputError, match="damaged"):
+        typed(read_rows(file)[0])
+    file.write_text(text.replace("epoch", "era"))
+    with pytest.raises(InputError, match="damaged"):
+        read_rows(file)
 
 
 def test_a_row_torn_within_its_last_number_is_not_taken_for_whole(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from imagette.cli.output import percent
-from imagette.core.console import inert
+from imagette.core.console import inert, say
+from imagette.core.errors import ImagetteError
 
 if TYPE_CHECKING:
     from imagette.runs.run import Run
@@ -28,7 +29,10 @@ def announce(run: Run) -> None:
     epochs = max(1, run.recipe.train.epochs // 2)
     click.echo(f"test accuracy  {accuracy_text(run.summary['test'], run.recipe.evaluate.confidence)}")
     click.echo(f"run            {inert(run.path)}")
-    click.echo(f"page           {inert(page.save(run))}")
+    try:
+        click.echo(f"page           {inert(page.save(run))}")
+    except ImagetteError as error:  # the training is done and well, whatever became of its page
+        say(f"the page could not be written: {error}")
     click.echo("\ntry next:")
     for command, gives in (
         (f"imagette test {folder}", "the figures of every class, and what is mistaken for what"),

@@ -23,7 +23,7 @@ def read(paths: Sequence[str], shape: Shape) -> tuple[Images, list[str]]:
     Raises:
         InputError: when nothing matches, a file cannot be read, or a CSV is damaged.
     """
-    if len(paths) == 1 and paths[0].endswith((".csv", ".csv.gz")):
+    if len(paths) == 1 and paths[0].lower().endswith((".csv", ".csv.gz")):
         rows, _, ids = pixels.read_pixels(paths[0])
         fitted = rows if rows.shape[1:] == shape else images.fit_all(rows, shape)[0]
         return fitted, list(map(str, ids))

@@ -29,7 +29,6 @@ def pick(name: str) -> torch.device:
     device = torch.device(name)
     there = {
         "cuda": (device.index or 0) < torch.cuda.device_count(),
-        "mps": torch.backends.mps.is_available(),
         "cpu": True,
     }
     if not there[device.type]:
@@ -44,9 +43,14 @@ def native_bfloat16(device: torch.device) -> bool:
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
     if device.type == "cpu":
-        able = torch.cpu.get_capabilities()
+        able = _cpu()
         return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
     return False
+
+
+def _cpu() -> dict[str, Any]:
+    """Ask torch what the processor can do; older releases do not tell."""
+    return dict(getattr(torch.cpu, "get_capabilities", dict)())
 
 
 def cores() -> int:
@@ -63,7 +67,7 @@ def describe() -> dict[str, Any]:
         >>> describe()["packages"]["torch"].startswith("2.")
         True
     """
-    cpu = torch.cpu.get_capabilities()
+    cpu = _cpu()
     gpus = [torch.cuda.get_device_properties(i) for i in range(torch.cuda.device_count())]
     return {
         "python": platform.python_version(),

@@ -17,14 +17,15 @@ from imagette.core.errors import Diverged, InputError
 from imagette.data.augment import Augmentation
 from imagette.data.batches import Batches, seed_of
 from imagette.data.imageset import ImageSet
+from imagette.engine import device as devices
 from imagette.engine.events import EpochDone, Event, Finished, Logged, Paused
 from imagette.engine.plan import Plan
 from imagette.engine.predictor import Predictor, Preprocessing
+from imagette.engine.state import Weights, copied, joined, optimizer_slots, part, restore_optimizer
 from imagette.engine.step import MovingAverage, Step
 from imagette.optim import schedules
 from imagette.recipe.schema import Recipe
 
-Weights = dict[str, Tensor]
 FIRST_WEIGHTS, AUGMENTATION, DROPOUT = 1, 2, 3  # streams of random numbers; 0 is the order of the images
 
 
@@ -38,6 +39,7 @@ class Progress:
     best: float | None = None
     best_epoch: int = 0
     early: bool = False
+    patient_from: int = 0  # the epoch from which early stopping counts; an extension begins a new count
     seconds: dict[str, float] = field(default_factory=lambda: {"train": 0.0, "evaluate": 0.0, "epoch": 0.0})
 
     def trained(self, seconds: float) -> None:
@@ -90,7 +92,10 @@ class Training:
                 hint="lower train.batch_size",
             )
         torch.set_num_threads(self.plan.threads)
-        self.device = torch.device(self.plan.device)
+        self.device = devices.pick(self.plan.device)
+        if self.device.type == "cuda":
+            torch.cuda.set_device(self.device)  # the one whose dropout is seeded
+            torch.backends.cudnn.deterministic = True
         self.preprocessing = Preprocessing.fit(train, recipe.data.normalize)
         self.module = self._build(module)
         spec = recipe.train
@@ -184,13 +189,20 @@ class Training:
                 yield Logged(progress.epoch + 1, progress.step, rate, loss.item(), accuracy, timed / elapsed)
                 started, timed = time.perf_counter(), 0
         progress.trained(time.perf_counter() - started)
+        try:
+            self.step.check()
+        except FloatingPointError as error:
+            raise self._diverged(error) from error
 
-    def _diverged(self, error: FloatingPointError, index: Tensor) -> Diverged:
+    def _diverged(self, error: FloatingPointError, index: Tensor | None = None) -> Diverged:
         progress = self.progress
-        ids = ", ".join(map(str, self.images.ids[index[:3].cpu().numpy()]))
+        place = f"step {progress.step} (epoch {progress.epoch + 1}, batch {progress.batch}"
+        if index is None or self.step.check_every > 1:
+            place = f"or shortly before {place})"
+        else:
+            place = f"at {place}; images {', '.join(map(str, self.images.ids[index[:3].cpu().numpy()]))}, …)"
         return Diverged(
-            f"{error} at step {progress.step} (epoch {progress.epoch + 1}, batch {progress.batch}; images {ids}, …)",
-            hint=f"lower optim.lr (now {self.recipe.optim.lr:g}), or set optim.clip_norm = 1.0 or schedule.warmup = 1",
+            f"{error} {place}", hint=f"lower optim.lr (now {self.recipe.optim.lr:g}), or set optim.clip_norm = 1.0"
         )
 
     def _close_epoch(self) -> EpochDone:
@@ -209,7 +221,7 @@ class Training:
         progress.batch = 0
         best = self._keep_best(figures[self.recipe.train.monitor]) if self.recipe.train.monitor in figures else False
         patience = self.recipe.train.early_stop
-        progress.early = bool(patience) and progress.epoch - progress.best_epoch >= patience
+        progress.early = bool(patience) and progress.epoch - max(progress.best_epoch, progress.patient_from) >= patience
         announcement = self.schedule.epoch_end(figures)
         self.loss_sum.zero_()
         self.correct.zero_()
@@ -244,7 +256,7 @@ class Training:
             return False
         self.progress.best, self.progress.best_epoch = figure, self.progress.epoch
         if self.recipe.train.keep == "best":
-            self.best_weights = _copied(self.evaluated)
+            self.best_weights = copied(self.evaluated)
         return True
 
     @property
@@ -254,7 +266,7 @@ class Training:
 
     def weights(self) -> Weights:
         """Give the weights that the run ends with: the best by the recipe's monitor, or the last."""
-        return self.best_weights or _copied(self.evaluated)
+        return self.best_weights or copied(self.evaluated)
 
     def predictor(self) -> Predictor:
         """Give the predictor of the weights that the run ends with."""
@@ -271,50 +283,36 @@ class Training:
         Raises:
             Diverged: when a weight is not finite: such a state is not worth keeping.
         """
-        tensors = {f"model.{name}": value for name, value in self.module.state_dict().items()}
+        parts = {"model": self.module.state_dict(), "optimizer": optimizer_slots(self.optimizer)}
         if self.average is not None:
-            tensors |= {f"average.{name}": value for name, value in self.average.module.state_dict().items()}
-        for number, slots in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{number}.{slot}": value for slot, value in slots.items() if value is not None}
-        for name, value in tensors.items():
+            parts["average"] = self.average.module.state_dict()
+        for name, value in joined(parts).items():
             if value.is_floating_point() and not bool(value.isfinite().all()):
                 raise Diverged(
                     f"{name} is no longer finite after step {self.progress.step}",
                     hint=f"lower optim.lr (now {self.recipe.optim.lr:g}); the checkpoint before this one is untouched",
                 )
-        tensors |= {f"best.{name}": value for name, value in (self.best_weights or {}).items()}
-        tensors |= {"sums.loss": self.loss_sum, "sums.correct": self.correct}
-        return tensors, {"progress": asdict(self.progress), "schedule": self.schedule.state()}
+        parts["best"] = self.best_weights or {}
+        parts["sums"] = {"loss": self.loss_sum, "correct": self.correct}
+        return joined(parts), {"progress": asdict(self.progress), "schedule": self.schedule.state()}
 
     def restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
-        """Go back to a saved state."""
-        self.module.load_state_dict(_part(tensors, "model"))
-        if self.average is not None:
-            self.average.module.load_state_dict(_part(tensors, "average"))
-        self._restore_optimizer(_part(tensors, "optimizer"))
-        self.best_weights = {name: value.clone() for name, value in _part(tensors, "best").items()} or None
+        """Go back to a saved state.
+
+        Raises:
+            InputError: when the state is that of another model.
+        """
+        try:
+            self.module.load_state_dict(part(tensors, "model"))
+            if self.average is not None:
+                self.average.module.load_state_dict(part(tensors, "average"))
+            restore_optimizer(self.optimizer, part(tensors, "optimizer"))
+        except (RuntimeError, IndexError) as error:
+            raise InputError(
+                f"the checkpoint does not fit the model: {error}", hint="give the module it began with"
+            ) from error
+        self.best_weights = {name: value.clone() for name, value in part(tensors, "best").items()} or None
         self.loss_sum.copy_(tensors["sums.loss"])
         self.correct.copy_(tensors["sums.correct"])
         self.progress = Progress(**facts["progress"])
         self.schedule.restore(facts["schedule"])
-
-    def _restore_optimizer(self, slots: Mapping[str, Tensor]) -> None:
-        parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
-        state: dict[int, dict[str, Tensor]] = {}
-        for key, value in slots.items():
-            number, slot = key.split(".")
-            parameter = parameters[int(number)]
-            if value.shape == parameter.shape:
-                # Fused optimizers walk memory, not indices: a slot must lie in memory as its parameter does.
-                value = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
-            state.setdefault(int(number), {})[slot] = value
-        self.optimizer.load_state_dict({"state": state, "param_groups": self.optimizer.state_dict()["param_groups"]})
-
-
-def _part(tensors: Mapping[str, Tensor], prefix: str) -> Weights:
-    start = f"{prefix}."
-    return {name.removeprefix(start): value for name, value in tensors.items() if name.startswith(start)}
-
-
-def _copied(module: nn.Module) -> Weights:
-    return {name: value.detach().cpu().clone() for name, value in module.state_dict().items()}

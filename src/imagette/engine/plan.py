@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from imagette.core.errors import InputError
 from imagette.engine import device as devices
 from imagette.recipe.schema import Recipe
 
@@ -74,8 +75,15 @@ class Plan:
 
     @classmethod
     def from_dict(cls, facts: Mapping[str, Any]) -> Plan:
-        """Read back a recorded plan."""
-        return cls(**facts)
+        """Read back a recorded plan.
+
+        Raises:
+            InputError: when values are missing or unknown.
+        """
+        try:
+            return cls(**facts)
+        except TypeError as error:
+            raise InputError(f"the recorded plan is damaged: {error}", hint="train anew") from error
 
     def to_dict(self) -> dict[str, Any]:
         """Write the plan for ``environment.json``."""

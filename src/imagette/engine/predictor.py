@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -13,6 +14,8 @@ from torch import Tensor, nn
 from imagette.core.errors import InputError
 from imagette.data.augment import Normalize
 from imagette.data.imageset import ImageSet
+
+BLOCK = 4096  # images whose pixels are counted at a time
 
 
 @dataclass(frozen=True)
@@ -37,8 +40,11 @@ class Preprocessing:
             return cls(images.shape, (0.0,) * channels, (scale,) * channels)
         mean, std = [], []
         for channel in range(channels):
-            # A histogram of 256 values gives the exact moments without a float copy of the data set.
-            counts = np.bincount(images.images[:, channel].reshape(-1), minlength=256).astype(np.float64)
+            # A histogram of 256 values gives the exact moments; block by block it needs little memory.
+            blocks = np.array_split(images.images[:, channel], math.ceil(len(images) / BLOCK))
+            counts = np.sum(
+                [np.bincount(block.reshape(-1), minlength=256) for block in blocks], axis=0, dtype=np.float64
+            )
             values, total = np.arange(256), counts.sum()
             mean.append(float((counts * values).sum() / total))
             std.append(float(np.sqrt((counts * (values - mean[-1]) ** 2).sum() / total)) or 1.0)

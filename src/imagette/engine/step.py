@@ -23,9 +23,10 @@ class MovingAverage:
     def __init__(self, module: nn.Module, decay: float) -> None:
         self.module = copy.deepcopy(module)
         self.decay = decay
-        pairs = list(zip(self.module.state_dict().values(), module.state_dict().values(), strict=True))
-        self._averaged = [(mean, live) for mean, live in pairs if mean.is_floating_point()]
-        self._copied = [(mean, live) for mean, live in pairs if not mean.is_floating_point()]
+        pairs = zip(self.module.state_dict().values(), module.state_dict().values(), strict=True)
+        once = {mean.data_ptr(): (mean, live) for mean, live in pairs}.values()  # tied weights count once
+        self._averaged = [(mean, live) for mean, live in once if mean.is_floating_point()]
+        self._copied = [(mean, live) for mean, live in once if not mean.is_floating_point()]
 
     @torch.no_grad()
     def update(self, step: int) -> None:
@@ -68,7 +69,7 @@ class Step:
         if device.type != "cpu":
             self.check_every = plan.log_every
             optimizer.found_inf = self._non_finite  # type: ignore[attr-defined]
-        forward: Callable[[Tensor], Tensor] = torch.compile(module) if plan.compile else module
+        forward: Callable[[Tensor], Tensor] = torch.compile(module, dynamic=False) if plan.compile else module
         self._forward = _own_loss(module) or _cross_entropy(forward, label_smoothing)
         self._precision = (
             nullcontext() if plan.dtype == torch.float32 else torch.autocast(device.type, dtype=plan.dtype)
@@ -95,8 +96,8 @@ class Step:
         gradients = [p.grad for p in self.parameters if p.grad is not None]
         # What torch's GradScaler uses, with scale 1: one pass over all gradients, no copy, no waiting.
         torch._amp_foreach_non_finite_check_and_unscale_(gradients, self._non_finite, self._one)
-        if step % self.check_every == 0:
-            self._check(loss)
+        if (step + 1) % self.check_every == 0:
+            self.check(loss)
         if self.clip_norm:
             torch.nn.utils.clip_grad_norm_(self.parameters, self.clip_norm)
         for group in self.optimizer.param_groups:
@@ -107,8 +108,13 @@ class Step:
             self.average.update(step)
         return loss.detach(), logits.detach()
 
-    def _check(self, loss: Tensor) -> None:
-        if not math.isfinite(value := loss.item()):
+    def check(self, loss: Tensor | None = None) -> None:
+        """Look at the numbers, and wait for the device that computes them.
+
+        Raises:
+            FloatingPointError: when this loss, or a gradient of any step so far, is not finite.
+        """
+        if loss is not None and not math.isfinite(value := loss.item()):
             raise FloatingPointError(f"the loss is {value}")
         if self._non_finite.item():
             raise FloatingPointError("the gradient is not finite")

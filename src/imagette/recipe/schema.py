@@ -117,7 +117,7 @@ class Train(Section):
     """The figure by which an epoch is best, and by which training stops early."""
     early_stop: NonNegativeInt = 0
     """Stop after so many epochs without a better ``monitor``; 0: never."""
-    device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")] = "auto"
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d{1,2})?)$")] = "auto"
     """Where to train; auto takes a GPU if there is one."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Numbers of the forward and backward pass; auto takes bfloat16 where the hardware computes it natively."""
@@ -130,7 +130,7 @@ class Train(Section):
     log_every: NonNegativeInt = 0
     """Steps between two rows of steps.csv; 0 takes about twenty an epoch."""
     checkpoint_seconds: PositiveFloat = 60.0
-    """Longest time between two checkpoints; there is always one at the end of an epoch."""
+    """Time after which a checkpoint is due: at the next logged step. There is always one at the end of an epoch."""
 
 
 class Evaluate(Section):

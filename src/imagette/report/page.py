@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import csv
 import io
 from importlib import resources
 from pathlib import Path
@@ -12,6 +13,7 @@ import jinja2
 import numpy as np
 from PIL import Image
 
+from imagette.core.errors import InputError
 from imagette.core.files import atomic_write
 from imagette.report import plots
 from imagette.runs.run import Run
@@ -72,24 +74,19 @@ def _facts(run: Run) -> list[tuple[str, str]]:
 
 
 def _mistakes(run: Run) -> tuple[list[dict[str, Any]], int]:
-    test, classes = run.splits.test, run.classes
-    logits = np.load(run.path / "predictions.npz")["logits"].astype(np.float64)
-    odds = np.exp(logits - logits.max(1, keepdims=True))
-    probabilities = odds / odds.sum(1, keepdims=True)
-    predicted = logits.argmax(1)
-    wrong = np.flatnonzero(predicted != test.labels)
-    surest = wrong[np.argsort(-probabilities[wrong, predicted[wrong]], kind="stable")][:MISTAKES]
-    rows = [
-        {
-            "picture": _picture(test.images[i]),
-            "id": str(test.ids[i]),
-            "label": classes[test.labels[i]],
-            "predicted": classes[predicted[i]],
-            "probability": probabilities[i, predicted[i]],
-        }
-        for i in surest
+    file = run.path / "mistakes.csv"
+    try:
+        with file.open(encoding="utf-8") as lines:
+            rows = list(csv.DictReader(lines))
+    except OSError as error:
+        raise InputError(f"{file}: cannot be read: {error.strerror}", hint="restore it from a copy") from error
+    test = run.splits.test
+    places = {name: place for place, name in enumerate(test.ids)}
+    shown = [
+        {**row, "probability": float(row["probability"]), "picture": _picture(test.images[places[row["id"]]])}
+        for row in rows[:MISTAKES]
     ]
-    return rows, len(wrong)
+    return shown, len(rows)
 
 
 def _picture(pixels: np.ndarray) -> str:

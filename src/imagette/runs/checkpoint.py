@@ -51,11 +51,14 @@ def load_tensors(path: Path, sha256: str | None = None) -> dict[str, Tensor]:
 
     Raises:
         InputError: when the file is missing, damaged, or something else than safetensors (a pickle is never executed).
+        EnvironmentFault: when it cannot be read.
     """
     try:
         data = path.read_bytes()
+    except FileNotFoundError as error:
+        raise InputError(f"{path} is missing") from error
     except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+        raise EnvironmentFault(f"{path}: cannot be read: {error.strerror}") from error
     found = hashlib.sha256(data).hexdigest()
     if sha256 is not None and found != sha256:
         raise InputError(f"{path}: damaged: its SHA-256 is {found[:16]}…, the manifest says {sha256[:16]}…")
@@ -74,7 +77,8 @@ def save(folder: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any], 
     """
     name = f"step-{step:09d}"
     sha256 = save_tensors(folder / f"{name}.safetensors", tensors)
-    manifest = {"format": FORMAT, "step": step, "sha256": sha256, **facts}
+    facts = {"step": step, "sha256": sha256, **facts}
+    manifest = {"format": FORMAT, "digest": _digest(facts), "facts": facts}
     atomic_write(folder / f"{name}.json", json.dumps(manifest, indent=1))
     _prune(folder, step)
 
@@ -87,52 +91,61 @@ def load_latest(folder: Path) -> Checkpoint | None:
     """
     faults = []
     for manifest in _manifests(folder):
+        facts = _facts(manifest)
+        if facts is None:
+            faults.append(f"{manifest}: damaged")
+            continue
         try:
-            facts = _facts(manifest)
             checkpoint = Checkpoint(load_tensors(manifest.with_suffix(".safetensors"), facts["sha256"]), facts)
-        except _DamagedManifest as error:
-            faults.append(str(error))
         except InputError as error:
             faults.append(error.message)
-        else:
-            for fault in faults:
-                say(f"{fault}; going back to the checkpoint before it, step {facts['step']}")
-            return checkpoint
+            continue
+        for fault in faults:
+            say(f"{fault}; going back to the checkpoint before it, step {facts['step']}")
+        return checkpoint
     if faults:
         raise InputError("no checkpoint is valid:\n  " + "\n  ".join(faults), hint="train anew; the folder is kept")
     return None
-
-
-class _DamagedManifest(Exception):
-    pass
 
 
 def _manifests(folder: Path) -> Iterator[Path]:
     yield from sorted(folder.glob("step-*.json"), reverse=True)
 
 
-def _facts(manifest: Path) -> dict[str, Any]:
+def _facts(manifest: Path) -> dict[str, Any] | None:
+    """Read a manifest's facts; None where it is damaged.
+
+    Raises:
+        InputError: when a newer version wrote it: it is neither passed over nor cleaned away.
+        EnvironmentFault: when it cannot be read.
+    """
     try:
-        facts = json.loads(manifest.read_text())
-        newer = facts["format"] > FORMAT
-        facts["sha256"], facts["step"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise _DamagedManifest(f"{manifest}: damaged manifest") from error
-    if newer:
-        raise InputError(
-            f"{manifest}: a checkpoint of format {facts['format']}; this version reads up to {FORMAT}",
-            hint="install a newer imagette: pip install --upgrade imagette",
-        )
-    return dict(facts)
+        page = json.loads(manifest.read_text())
+        if page["format"] <= FORMAT:
+            return dict(page["facts"]) if page["digest"] == _digest(page["facts"]) else None
+    except OSError as error:
+        raise EnvironmentFault(f"{manifest}: cannot be read: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError):
+        return None
+    raise InputError(
+        f"{manifest}: a checkpoint of format {page['format']}; this version reads up to {FORMAT}",
+        hint="install a newer imagette: pip install --upgrade imagette",
+    )
+
+
+def _digest(facts: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
 def _prune(folder: Path, step: int) -> None:
     # What claims a later step was passed over as damaged when this training went back behind it.
     names = [file.stem for file in _manifests(folder) if file.stem <= f"step-{step:09d}"]
     kept = set(names[:KEPT])
-    for file in folder.iterdir():
-        if file.stem not in kept:  # older ones, and what a killed save left behind
-            file.unlink(missing_ok=True)
+    # Older ones, and what a killed save left behind; what else lies here is somebody's own.
+    for pattern in ("step-*.safetensors", "step-*.json", ".step-*.tmp"):
+        for file in folder.glob(pattern):
+            if file.stem not in kept:
+                file.unlink(missing_ok=True)
 
 
 def _pickled(data: bytes) -> bool:

@@ -30,7 +30,13 @@ from imagette.runs.run import Run, check_fingerprints, fingerprints
 from imagette.runs.session import RunEvent, Session
 
 PathLike = str | os.PathLike[str]
-FREE = ("name", "about", "train.checkpoint_seconds", "evaluate.")  # what a resume may change: no weight depends on it
+FREE = (
+    "name",
+    "about",
+    "train.checkpoint_seconds",
+    "evaluate.confidence",
+    "evaluate.bins",
+)  # what a resume may change: no weight depends on it
 BOUND_TO_LENGTH = ("cosine", "onecycle", "linear")
 
 
@@ -93,7 +99,7 @@ def train(
         >>> run.summary["test"]["accuracy"] > 0.9
         True
     """
-    return _drive(stream(recipe, model=model, runs=runs), model, progress)
+    return show(stream(recipe, model=model, runs=runs), visible=progress)
 
 
 def resume(path: PathLike, *, model: nn.Module | None = None, progress: bool = True) -> Run:
@@ -112,7 +118,7 @@ def resume(path: PathLike, *, model: nn.Module | None = None, progress: bool = T
     if folder.status()["state"] == "finished":
         say(f"{folder.path} is finished; for more epochs: imagette extend {folder.path} --epochs 10")
         return Run(folder.path, model)
-    return _drive(_resumed(folder, model), model, progress)
+    return show(_resumed(folder, model), visible=progress)
 
 
 def extend(
@@ -128,7 +134,8 @@ def extend(
 
     Schedules that do not depend on the length (constant, step, multistep, plateau) go on as if the epochs had been
     asked for at first. Cosine, one-cycle and linear have come to their end: they start anew over the added epochs,
-    from ``factor`` times the rate. Either way the new run's recipe, trained from nothing, gives the same weights.
+    from ``factor`` times the rate. Either way the new run's recipe, trained from nothing, gives the same weights
+    (unless the old run stopped early: then its schedule was made for more epochs than it had).
 
     Args:
         path: the finished run's folder, or its name under ``runs/``.
@@ -147,11 +154,13 @@ def extend(
         raise InputError(f"{epochs} more epochs", hint="give a whole number from 1")
     if parent.status()["state"] != "finished":
         raise InputError(f"{parent.path} is not finished", hint=f"first: imagette resume {parent.path}")
-    return _drive(_extended(parent, epochs, factor, model, runs), model, progress)
+    return show(_extended(parent, epochs, factor, model, runs), visible=progress)
 
 
 def _resumed(folder: RunFolder, model: nn.Module | None) -> Iterator[RunEvent]:
     with folder.lock():
+        for leftover in folder.path.glob(".*.tmp"):  # of a killed write
+            leftover.unlink()
         saved = checkpoint.load_latest(folder.checkpoints)
         recipe = folder.recipe()
         run = Run(folder.path, model)
@@ -182,16 +191,18 @@ def _extended(
     clock.split("load")
     environment = parent.read("environment.json")
     check_fingerprints(fingerprints(splits), environment["data"]["fingerprints"], parent.path)
+    _warn_of_changes(environment)
     plan = Plan.from_dict(environment["plan"])
     training = Training(recipe, splits.train, splits.validation, plan, model)
     training.restore(saved.tensors, saved.facts)
-    training.progress.early = False
+    training.progress.early, training.progress.patient_from = False, training.progress.epoch
     clock.split("prepare")
     folder = RunFolder.create(
         Path(runs or parent.path.parent), recipe, _environment(plan, splits) | {"extends": str(parent.path.resolve())}
     )
     for name in ("metrics.csv", "steps.csv"):
-        shutil.copyfile(parent.path / name, folder.path / name)
+        if (parent.path / name).is_file():
+            shutil.copyfile(parent.path / name, folder.path / name)
     with folder.lock():
         yield from Session(Run(folder.path, model), splits, training, clock.seconds).events()
 
@@ -206,13 +217,14 @@ def _longer(recipe: Recipe, done: int, epochs: int, factor: float | None) -> Rec
                 hint="one factor serves every restart of a recipe: leave it out",
             )
         changes["schedule.restarts"] = (*schedule.restarts, done)
-        changes["schedule.restart_factor"] = schedule.restart_factor if schedule.restarts else factor or 0.1
+        chosen = 0.1 if factor is None else factor
+        changes["schedule.restart_factor"] = schedule.restart_factor if schedule.restarts else chosen
+    elif factor is not None:
+        raise InputError(
+            f"a factor of {factor:g}, but the schedule {schedule.name!r} does not start anew",
+            hint="leave it out; to change the rate, train the run's recipe.toml with another schedule",
+        )
     return recipe.replace(**changes)
-
-
-def _drive(events: Iterator[RunEvent], model: nn.Module | None, progress: bool) -> Run:
-    path = show(events, visible=progress)
-    return Run(path, model)
 
 
 def _check_recipe(recipe: Recipe, saved: Mapping[str, Any], path: Path) -> None:
@@ -239,7 +251,9 @@ def _warn_of_changes(environment: Mapping[str, Any]) -> None:
         f"{what} {then} then, {here} now"
         for what, then, here in (
             ("torch", environment["packages"]["torch"], now["packages"]["torch"]),
+            ("numpy", environment["packages"]["numpy"], now["packages"]["numpy"]),
             ("processor", environment["cpu"]["name"], now["cpu"]["name"]),
+            ("GPUs", environment["gpus"], now["gpus"]),
         )
         if then != here
     ]
@@ -269,7 +283,7 @@ def _git_commit() -> str | None:
 def _absolute(recipe: Recipe) -> Recipe:
     """Make paths absolute, so that the run's own recipe can be trained from anywhere."""
     paths = {f"data.{key}": getattr(recipe.data, key) for key in ("path", "test_path")}
-    changes = {key: str(Path(value).resolve()) for key, value in paths.items() if value}
+    changes = {key: str(Path(value).expanduser().resolve()) for key, value in paths.items() if value}
     return recipe.replace(**changes) if changes else recipe
 
 

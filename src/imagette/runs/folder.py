@@ -10,12 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from imagette.core.errors import EnvironmentFault, InputError
+from imagette.core.errors import InputError
 from imagette.core.files import atomic_write, exclusive, write_fault
 from imagette.core.registry import suggestion
 from imagette.recipe import load as recipes
 from imagette.recipe.schema import Recipe
 from imagette.recipe.show import to_toml
+from imagette.runs import pages
 
 FORMAT = 1  # of the folder; a newer one is refused, never guessed at
 
@@ -32,8 +33,8 @@ class RunFolder:
 
     def __init__(self, path: Path | str) -> None:
         self.path = _existing(Path(path))
-        found = self.status().get("format")
-        if not isinstance(found, int) or found > FORMAT:
+        found = self.status()["format"]
+        if found > FORMAT:
             raise InputError(
                 f"{self.path}: a run folder of format {found}; this version reads up to {FORMAT}",
                 hint="install a newer imagette: pip install --upgrade imagette",
@@ -49,7 +50,7 @@ class RunFolder:
         path = _numbered(root, recipe.name)
         atomic_write(path / "recipe.toml", to_toml(recipe))
         atomic_write(path / "environment.json", _json(environment))
-        _write_status(path, {"state": "created", "epoch": 0, "epochs": recipe.train.epochs, "step": 0})
+        _write_status(path, {"state": "created", "epoch": 0, "epochs": recipe.train.epochs, "step": 0, "message": ""})
         return cls(path)
 
     @property
@@ -66,16 +67,19 @@ class RunFolder:
         file = self.path / "recipe.toml"
         try:
             return recipes.parse(file.read_text(encoding="utf-8"), str(file))
-        except OSError as error:
-            raise InputError(f"{file}: cannot be read: {error.strerror}") from error
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(
+                f"{file}: cannot be read: {error}", hint="restore it from a copy, or train anew"
+            ) from error
 
     def read(self, name: str) -> dict[str, Any]:
         """Read one JSON page.
 
         Raises:
             InputError: when it is missing or damaged.
+            EnvironmentFault: when it cannot be read.
         """
-        return _read_json(self.path / name)
+        return pages.read(self.path / name)
 
     def write(self, name: str, page: Mapping[str, Any]) -> None:
         """Write one JSON page, whole or not at all."""
@@ -122,7 +126,7 @@ def run_paths(root: Path | str) -> list[Path]:
 
 def _by_number(path: Path) -> tuple[str, int]:
     name, _, number = path.name.rpartition("-")
-    return (name, int(number)) if number.isdigit() else (path.name, 0)
+    return (name, int(number)) if number.isascii() and number.isdigit() else (path.name, 0)
 
 
 def _existing(path: Path) -> Path:
@@ -158,17 +162,3 @@ def _write_status(path: Path, status: Mapping[str, Any]) -> None:
 
 def _json(page: Mapping[str, Any]) -> str:
     return json.dumps(page, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-def _read_json(file: Path) -> dict[str, Any]:
-    try:
-        page = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise InputError(f"{file} is missing", hint="the run did not get that far: imagette resume") from error
-    except OSError as error:
-        raise EnvironmentFault(f"{file}: cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise InputError(f"{file}: not valid JSON: {error}") from error
-    if not isinstance(page, dict):
-        raise InputError(f"{file}: expected a JSON object, got {type(page).__name__}")
-    return page

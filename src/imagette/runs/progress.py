@@ -4,32 +4,32 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from imagette.core.console import PLAIN_SECONDS, say, stderr
 from imagette.engine.events import EpochDone, Logged
+from imagette.runs.run import Run
 from imagette.runs.session import RunEvent, Started, Tested
 
 
-def show(events: Iterator[RunEvent], visible: bool) -> Path:
-    """Run a training to its end, showing how it goes; give the run's folder."""
-    path = Path()
+def show(events: Iterator[RunEvent], visible: bool) -> Run:
+    """Run a training to its end, showing how it goes; give the finished run."""
+    run: Run | None = None
     view = (_Bar() if stderr().is_terminal else _Lines()) if visible else _Silence()
     with view:
         for event in events:
             match event:
                 case Started():
-                    path = event.path
                     view.start(event)
                 case Logged():
                     view.step(event)
                 case EpochDone():
                     view.epoch(event)
                 case Tested():
-                    path = event.path
-    return path
+                    run = event.run
+    assert run is not None, "a training ends with Tested, or raises"
+    return run
 
 
 class _Silence:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
+from imagette.core.errors import InputError
 from imagette.core.files import atomic_write, write_fault
 from imagette.engine.events import EpochDone, Event, Logged
 
@@ -50,15 +52,27 @@ class Recorder:
         try:
             with (self.folder / name).open("a", encoding="utf-8") as file:
                 file.write(_lines([[values[column] for column in columns]]))
+                if isinstance(event, EpochDone):  # a checkpoint follows, and must not know more than the table
+                    file.flush()
+                    os.fsync(file.fileno())
         except OSError as error:
             raise write_fault(self.folder / name, error) from error
 
 
 def read_rows(file: Path) -> list[dict[str, str]]:
-    """Read a table's whole rows; a torn last one is left out, a missing file has none."""
+    """Read a table's whole rows; a torn last one is left out, a missing file has none.
+
+    Raises:
+        InputError: when its columns are others.
+    """
     if not file.is_file():
         return []
-    lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
+    lines = file.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
+    columns = next(columns for name, columns in _FILES.values() if name == file.name)
+    if lines and lines[0].strip().split(",") != list(columns):
+        raise InputError(
+            f"{file}: damaged: its first line should be {','.join(columns)}", hint="restore it from a copy"
+        )
     return [
         row
         for row in csv.DictReader(line for line in lines if line.endswith("\n"))
@@ -67,8 +81,15 @@ def read_rows(file: Path) -> list[dict[str, str]]:
 
 
 def typed(row: dict[str, str]) -> dict[str, Any]:
-    """Give a row's values their types: whole numbers, decimals, truth values, None for what is empty."""
-    return {name: _value(name, text) for name, text in row.items()}
+    """Give a row's values their types: whole numbers, decimals, truth values, None for what is empty.
+
+    Raises:
+        InputError: when a value is not of its type.
+    """
+    try:
+        return {name: _value(name, text) for name, text in row.items()}
+    except ValueError as error:
+        raise InputError(f"a damaged row of a run's table: {error}", hint="restore the table from a copy") from error
 
 
 def _value(name: str, text: str) -> Any:

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from imagette.core.files import atomic_path
 from imagette.data.imageset import ImageSet
-from imagette.data.splits import Splits
 from imagette.engine.loop import Training
 from imagette.engine.predictor import Prediction
 from imagette.runs.checkpoint import save_tensors
@@ -36,8 +35,9 @@ def write_model(folder: RunFolder, training: Training) -> None:
     folder.write("model.json", page)
 
 
-def write_figures(run: Run, splits: Splits, training: Training) -> dict[str, Any]:
+def write_figures(run: Run, training: Training) -> dict[str, Any]:
     """Measure the saved model on validation and, once, on test images; write predictions, mistakes and summary."""
+    splits = run.splits
     prediction = run.predictor.predict(splits.test.images)
     _write_predictions(run, splits.test, prediction)
     _write_mistakes(run, splits.test, prediction)
@@ -56,12 +56,18 @@ def write_figures(run: Run, splits: Splits, training: Training) -> dict[str, Any
         },
         "epochs": training.progress.epoch,
         "best_epoch": training.progress.best_epoch,
-        "kept": run.recipe.train.keep,
+        "kept": "last" if training.best_weights is None else "best",
         "stopped_early": training.progress.early,
         "validation": None if validation is None else run.measure(validation, run.predictor.logits(validation.images)),
         "test": run.measure(splits.test, prediction.logits),
-        "test_use": "evaluated once, after training; nothing was chosen by it",
+        "test_use": _test_use(run),
     }
+
+
+def _test_use(run: Run) -> str:
+    use = "evaluated after training; nothing in this run was chosen by it"
+    parent = run.environment.get("extends")
+    return f"{use}; the run that it extends, {parent}, had been tested before" if parent else use
 
 
 def _write_predictions(run: Run, test: ImageSet, prediction: Prediction) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Sequence
 from functools import cached_property
@@ -97,7 +98,10 @@ class Run:
         classes = tuple(facts["classes"])
         preprocessing = Preprocessing.from_dict(facts["preprocessing"])
         weights = load_tensors(self.path / "model.safetensors", facts["sha256"])
-        module = self._module or models.build(self.recipe.model, preprocessing.shape, len(classes))
+        if self._module is None:
+            module = models.build(self.recipe.model, preprocessing.shape, len(classes))
+        else:
+            module = copy.deepcopy(self._module).cpu()  # the caller's may go on to other weights
         try:
             module.load_state_dict(weights)
         except RuntimeError as error:

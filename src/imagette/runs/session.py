@@ -11,7 +11,7 @@ from typing import Any
 
 from imagette.core.errors import Diverged, Interrupted
 from imagette.data.splits import Splits
-from imagette.engine.events import EpochDone, Event, Finished, Paused
+from imagette.engine.events import EpochDone, Event, Paused
 from imagette.engine.loop import Training
 from imagette.engine.plan import Plan
 from imagette.runs import checkpoint
@@ -36,7 +36,7 @@ class Started:
 class Tested:
     """The run is finished, and its figures are written."""
 
-    path: Path
+    run: Run
     summary: dict[str, Any]
 
 
@@ -54,7 +54,8 @@ class Session:
     """
 
     def __init__(self, run: Run, splits: Splits, training: Training, seconds: dict[str, float]) -> None:
-        self.run, self.splits, self.training, self.seconds = run, splits, training, seconds
+        run.splits = splits  # at hand: not to be loaded again for the figures and the page
+        self.run, self.training, self.seconds = run, training, seconds
         self.recorder = Recorder(run.path, training.progress.epoch, training.progress.step)
         self.saved_at = 0.0
 
@@ -91,7 +92,7 @@ class Session:
         for event in self.training.events():
             self.recorder.record(event)
             due = time.monotonic() - self.saved_at >= self.training.recipe.train.checkpoint_seconds
-            if due or isinstance(event, EpochDone | Paused | Finished):
+            if due or isinstance(event, EpochDone | Paused):
                 self._checkpoint()
             yield event
             if isinstance(event, Paused):
@@ -103,23 +104,31 @@ class Session:
     def _checkpoint(self) -> None:
         progress = self.training.progress
         tensors, facts = self.training.state()
-        environment = self.run.environment
         facts["recipe"] = self.training.recipe.model_dump(mode="json")
-        facts["fingerprints"] = environment["data"]["fingerprints"]
         checkpoint.save(self.run.folder.checkpoints, tensors, facts, progress.step)
         self.run.folder.set_status(state="running", epoch=progress.epoch, step=progress.step, message="")
         self.saved_at = time.monotonic()
 
     def _finish(self) -> Tested:
         started = time.perf_counter()
+        self._give_way()
         write_model(self.run.folder, self.training)
-        summary = write_figures(self.run, self.splits, self.training)
+        self._give_way()
+        summary = write_figures(self.run, self.training)
         spans = self.training.progress.seconds
         evaluated = spans["evaluate"] + time.perf_counter() - started
         summary["seconds"] = {**self.seconds, "train": spans["train"], "evaluate": evaluated}
         self.run.folder.write("summary.json", summary)
         self.run.folder.set_status(state="finished")
-        return Tested(self.run.path, summary)
+        return Tested(self.run, summary)
+
+    def _give_way(self) -> None:
+        """Stop between two pieces of work at the end if asked to: the trained state is saved already."""
+        if self.training.stop:
+            raise Interrupted(
+                "stopped before the test; the trained state is saved",
+                hint=f"go on with: imagette resume {self.run.path}",
+            )
 
     def _note_end(self, error: BaseException) -> None:
         state = "failed"

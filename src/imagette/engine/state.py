@@ -1,0 +1,61 @@
+"""A training's tensors under names, as a checkpoint holds them, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+Weights = dict[str, Tensor]
+
+
+def joined(parts: Mapping[str, Mapping[str, Tensor]]) -> Weights:
+    """Give the tensors of all parts under ``part.name``.
+
+    Example:
+        >>> list(joined({"sums": {"loss": torch.zeros(())}}))
+        ['sums.loss']
+    """
+    return {f"{prefix}.{name}": value for prefix, tensors in parts.items() for name, value in tensors.items()}
+
+
+def part(tensors: Mapping[str, Tensor], prefix: str) -> Weights:
+    """Give the tensors of one part under their own names."""
+    start = f"{prefix}."
+    return {name.removeprefix(start): value for name, value in tensors.items() if name.startswith(start)}
+
+
+def copied(module: nn.Module) -> Weights:
+    """Copy a module's weights and statistics to the CPU."""
+    return {name: value.detach().cpu().clone() for name, value in module.state_dict().items()}
+
+
+def optimizer_slots(optimizer: Optimizer) -> Weights:
+    """Give an optimizer's tensors under ``parameter.slot``; the rest of its state follows from recipe and schedule."""
+    state = optimizer.state_dict()["state"]
+    return {
+        f"{number}.{slot}": value
+        for number, slots in state.items()
+        for slot, value in slots.items()
+        if value is not None
+    }
+
+
+def restore_optimizer(optimizer: Optimizer, slots: Mapping[str, Tensor]) -> None:
+    """Put an optimizer's tensors back.
+
+    Raises:
+        IndexError: when they are those of more parameters.
+    """
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, value in slots.items():
+        number, slot = key.split(".")
+        parameter = parameters[int(number)]
+        if value.shape == parameter.shape:
+            # Fused optimizers walk memory, not indices: a slot must lie in memory as its parameter does.
+            value = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
+        state.setdefault(int(number), {})[slot] = value
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})

@@ -1,0 +1,120 @@
+"""The JSON pages of a run folder: what each must hold, so that a damaged one is told from a bug."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError
+
+from imagette.core.errors import EnvironmentFault, InputError
+
+
+class Page(BaseModel):
+    """A page that may hold more than what is named here."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, protected_namespaces=())
+
+
+class Status(Page):
+    """``status.json``."""
+
+    format: int
+    state: str
+    epoch: int
+    epochs: int
+    step: int
+    pid: int
+    host: str
+
+
+class DataPage(Page):
+    """The data of ``environment.json``."""
+
+    fingerprints: dict[str, str]
+
+
+class Environment(Page):
+    """``environment.json``."""
+
+    packages: dict[str, str]
+    cpu: dict[str, Any]
+    gpus: list[dict[str, Any]]
+    plan: dict[str, Any]
+    data: DataPage
+
+
+class PreprocessingPage(Page):
+    """The preprocessing of ``model.json``."""
+
+    shape: tuple[PositiveInt, PositiveInt, PositiveInt]
+    mean: list[float]
+    std: list[float]
+
+
+class Model(Page):
+    """``model.json``."""
+
+    format: int
+    sha256: str
+    classes: list[str]
+    preprocessing: PreprocessingPage
+    parameters: int
+    batch_size: PositiveInt
+    channels_last: bool
+    threads: PositiveInt
+
+
+class Figures(Page):
+    """The figures of a part of the images in ``summary.json``."""
+
+    n: int
+    accuracy: float
+    accuracy_low: float
+    accuracy_high: float
+
+
+class Summary(Page):
+    """``summary.json``."""
+
+    test: Figures
+    validation: Figures | None
+    model: dict[str, Any]
+    data: dict[str, Any]
+    seconds: dict[str, float]
+    epochs: int
+    best_epoch: int
+    kept: str
+
+
+PAGES: dict[str, type[Page]] = {
+    "status.json": Status,
+    "environment.json": Environment,
+    "model.json": Model,
+    "summary.json": Summary,
+}
+
+
+def read(file: Path) -> dict[str, Any]:
+    """Read a page of a run folder.
+
+    Raises:
+        InputError: when it is missing or damaged, with every fault.
+        EnvironmentFault: when it cannot be read.
+    """
+    try:
+        page = json.loads(file.read_text(encoding="utf-8"))
+        PAGES[file.name].model_validate(page)
+    except FileNotFoundError as error:
+        raise InputError(
+            f"{file} is missing", hint=f"if the run is not finished: imagette resume {file.parent}"
+        ) from error
+    except OSError as error:
+        raise EnvironmentFault(f"{file}: cannot be read: {error.strerror}") from error
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg'].lower()}" for e in error.errors())
+        raise InputError(f"{file}: damaged: {faults}", hint="restore it from a copy, or train anew") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{file}: not valid JSON: {error}", hint="restore it from a copy, or train anew") from error
+    return dict(page)

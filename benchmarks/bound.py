@@ -137,6 +137,7 @@ def measure(case: Case, rounds: int, precision: str, threads: int) -> dict[str, 
         for name in sorted(sides, reverse=bool(number % 2)):
             rows[name].append(milliseconds_a_step(sides[name], case, device))
     bare, engine = (statistics.median(rows[name]) for name in ("bare", "engine"))
+    added = [e / b - 1 for b, e in zip(rows["bare"], rows["engine"], strict=True)]
     return {
         "case": case.title,
         "model": case.model,
@@ -145,8 +146,8 @@ def measure(case: Case, rounds: int, precision: str, threads: int) -> dict[str, 
         "steps_per_round": case.steps,
         "plan": training.plan.to_dict(),
         "milliseconds_per_step": {"bare": bare, "engine": engine},
-        "added": engine / bare - 1,
-        "added_by_round": [e / b - 1 for b, e in zip(rows["bare"], rows["engine"], strict=True)],
+        "added": statistics.median(added),  # round by round: what slows the machine slows both of a pair
+        "added_by_round": added,
         "rounds": rows,
     }
 

@@ -222,7 +222,7 @@ def _rows(file: Path) -> list[dict[str, str]]:
 
 
 def _state(tensors: Path) -> Any:
-    facts = json.loads(tensors.with_suffix(".json").read_text())
+    facts = json.loads(tensors.with_suffix(".json").read_text())["facts"]
     facts["progress"].pop("seconds")
     return facts
 

@@ -59,7 +59,7 @@ def test_asked_to_stop_it_saves_exits_75_and_says_how_to_go_on(tmp_path: Path) -
     status = json.loads((tmp_path / "digits-1" / "status.json").read_text())
     assert status["state"] == "interrupted"
     newest = max((tmp_path / "digits-1" / "checkpoints").glob("*.json"))
-    assert json.loads(newest.read_text())["progress"]["step"] == status["step"]
+    assert json.loads(newest.read_text())["facts"]["progress"]["step"] == status["step"]
 
 
 def test_a_second_process_in_the_folder_is_refused_and_the_first_goes_on(tmp_path: Path) -> None:

@@ -101,8 +101,10 @@ def test_a_full_disk_ends_with_3_and_the_checkpoint_before_is_whole(tmp_path: Pa
     code = (
         "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "import torch, imagette.cli.main as cli\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))\n"
-        "sys.argv = ['imagette', 'resume', sys.argv[1], '--quiet']; sys.exit(cli.main())"
+        "before = resource.getrlimit(resource.RLIMIT_FSIZE)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (2000, before[1]))\n"
+        "code = cli.main(['resume', sys.argv[1], '--quiet'])\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, before); sys.exit(code)"  # what measures coverage writes, too
     )
     command = [sys.executable, "-c", code, str(tmp_path / "digits-1")]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)

@@ -84,3 +84,31 @@ def test_it_predicts_in_float32_inside_an_autocast_region_of_the_caller() -> Non
     predictor = sees(Preprocessing.fit(colours(), "unit"))
     with torch.autocast("cpu", torch.bfloat16):
         assert predictor.logits(colours().images).dtype == np.float32
+
+
+def with_dropout_and_batch_norm() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Flatten(), nn.BatchNorm1d(90), nn.Dropout(0.5), nn.Linear(90, 2))
+
+
+def test_a_forgotten_eval_makes_the_answer_depend_on_the_batch() -> None:
+    images = colours().images
+    forgetful = Predictor(
+        with_dropout_and_batch_norm(), ("a", "b"), Preprocessing((3, 6, 5), (0.0,) * 3, (1.0,) * 3), without_eval=True
+    )
+    whole = forgetful.logits(images)
+    assert not np.allclose(forgetful.logits(images[:10]), whole[:10])
+    np.testing.assert_array_equal(forgetful.logits(images), whole)  # a figure that is measured again is the same
+
+
+def test_a_forgotten_eval_leaves_the_model_and_the_random_numbers_as_they_were() -> None:
+    module = with_dropout_and_batch_norm()
+    before = {name: value.clone() for name, value in module.state_dict().items()}
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    Predictor(module, ("a", "b"), Preprocessing((3, 6, 5), (0.0,) * 3, (1.0,) * 3), without_eval=True).logits(
+        colours().images
+    )
+    assert torch.equal(torch.rand(3), expected)
+    assert all(torch.equal(value, before[name]) for name, value in module.state_dict().items())

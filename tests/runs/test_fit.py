@@ -136,8 +136,20 @@ def test_a_run_that_stopped_early_is_extended_by_all_its_epochs(tmp_path: Path) 
     assert run.summary["stopped_early"]
     waits = imagette.extend(run.path, 5, progress=False)
     assert waits.summary["epochs"] == run.summary["epochs"] + 2  # patience counts from the extension on
+
+
+def test_a_constant_rate_gets_a_second_phase_if_a_factor_is_given(tmp_path: Path) -> None:
+    run = imagette.train(recipe("train.epochs=2", "schedule.name=constant"), runs=tmp_path, progress=False)
+    second = imagette.extend(run.path, 2, factor=0.1, progress=False)
+    assert [row["lr"] for row in second.history] == pytest.approx([0.01, 0.01, 0.001, 0.001])
+    whole = imagette.train(second.recipe, runs=tmp_path / "whole", progress=False)
+    assert table(whole.path) == table(second.path)
+
+
+def test_a_plateau_takes_no_factor(tmp_path: Path) -> None:
+    run = imagette.train(recipe("train.epochs=1", "schedule.name=plateau"), runs=tmp_path, progress=False)
     with pytest.raises(InputError, match="does not start anew"):
-        imagette.extend(run.path, 5, factor=0.5)
+        imagette.extend(run.path, 1, factor=0.5)
 
 
 def test_only_a_finished_run_is_extended(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from imagette.cli.result import announce
 @click.option(
     "--factor",
     type=click.FloatRange(min=0, min_open=True),
-    help="What the rate is multiplied by where the schedule starts a new leg; by default 0.1.",
+    help="Start a new leg at so many times the rate; by default 0.1 where the schedule has come to its end.",
 )
 @arguments.quiet
 def command(run: str, epochs: int, factor: float | None, quiet: bool) -> None:
@@ -27,7 +27,7 @@ def command(run: str, epochs: int, factor: float | None, quiet: bool) -> None:
     asked for at first.
 
     Cosine, onecycle and linear have come to their end: a new leg starts over the added epochs, at the first leg's
-    rate times --factor.
+    rate times --factor. Constant, step and multistep start one too if --factor is given: a second phase.
     """
     import imagette
 

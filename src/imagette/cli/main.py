@@ -25,6 +25,7 @@ COMMANDS = {
     "data": "List, get, show, verify and preview data sets.",
     "models": "List models and show their layers.",
     "recipes": "List, show and compare recipes.",
+    "reproduce": "Train the five articles' systems and compare them with what was published.",
     "env": "Show versions, hardware and what the device can do.",
 }
 

@@ -97,6 +97,8 @@ class Training:
             torch.cuda.set_device(self.device)  # the one whose dropout is seeded
             torch.backends.cudnn.deterministic = True
         self.preprocessing = Preprocessing.fit(train, recipe.data.normalize)
+        trap = recipe.traps.evaluate_normalize
+        self.measured = self.preprocessing if trap == "as-trained" else Preprocessing.fit(train, trap)
         self.module = self._build(module)
         spec = recipe.train
         self.optimizer = optim.build(self.module, recipe.optim)
@@ -125,6 +127,8 @@ class Training:
             module = models.build(self.recipe.model, shape, classes)
         else:
             models.verify(module, shape, classes)
+        if self.recipe.traps.softmax_before_loss:
+            module = models.ending_in_softmax(module)
         if hasattr(module, "loss"):
             self._refuse_soft_labels()
         return module.to(self.device, memory_format=self.plan.memory_format)  # type: ignore[call-overload, no-any-return]
@@ -274,8 +278,14 @@ class Training:
         return self._predictor(self.evaluated)
 
     def _predictor(self, module: nn.Module) -> Predictor:
-        batch_size = self.recipe.evaluate.batch_size
-        return Predictor(module, self.images.classes, self.preprocessing, batch_size, self.plan.channels_last)
+        return Predictor(
+            module,
+            self.images.classes,
+            self.measured,
+            self.recipe.evaluate.batch_size,
+            self.plan.channels_last,
+            self.recipe.traps.test_without_eval,
+        )
 
     def state(self) -> tuple[Weights, dict[str, Any]]:
         """Give everything that a resume needs: tensors by name, and JSON-able facts.

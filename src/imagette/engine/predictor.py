@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -86,6 +88,8 @@ class Predictor:
         preprocessing: what the model was trained with.
         batch_size: images a forward pass.
         channels_last: memory format of the batches.
+        without_eval: compute in training mode, the trap of article A0: what an image gets then depends on the batch
+            that it comes in. Dropout is the same at every call, and the module stays as it is.
 
     Example:
         >>> from torch import nn
@@ -102,8 +106,10 @@ class Predictor:
         preprocessing: Preprocessing,
         batch_size: int = 500,
         channels_last: bool = True,
+        without_eval: bool = False,
     ) -> None:
         self.module, self.classes, self.preprocessing = module, classes, preprocessing
+        self.without_eval = without_eval
         self.batch_size = batch_size
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
         self.device = next((p.device for p in module.parameters()), torch.device("cpu"))
@@ -123,18 +129,28 @@ class Predictor:
                 f"the model takes (N, {', '.join(map(str, self.preprocessing.shape))}) uint8",
                 hint="predict from files, which are converted, or convert the array",
             )
+        batches = [torch.from_numpy(part) for part in np.split(images, self._cuts(len(images)))]
+        with self._mode() as module:
+            return torch.cat([self._forward(module, batch) for batch in batches]).numpy()
+
+    @contextmanager
+    def _mode(self) -> Iterator[nn.Module]:
+        if self.without_eval:
+            devices = [self.device] if self.device.type == "cuda" else []
+            with torch.random.fork_rng(devices):
+                torch.manual_seed(0)
+                yield copy.deepcopy(self.module).train()  # batch norm would note the batches that it meets
+            return
         training = self.module.training
-        self.module.eval()
-        parts = [self._forward(torch.from_numpy(part)) for part in np.split(images, self._cuts(len(images)))]
+        yield self.module.eval()
         self.module.train(training)
-        return torch.cat(parts).numpy()
 
     def _cuts(self, n: int) -> list[int]:
         return list(range(self.batch_size, n, self.batch_size))
 
-    def _forward(self, images: Tensor) -> Tensor:
+    def _forward(self, module: nn.Module, images: Tensor) -> Tensor:
         pixels = images.to(self.device).contiguous(memory_format=self.memory_format)
-        logits: Tensor = self.module(self._normalize(pixels))
+        logits: Tensor = module(self._normalize(pixels))
         return logits.float().cpu()
 
     def predict(self, images: np.ndarray) -> Prediction:

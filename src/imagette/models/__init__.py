@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -20,7 +21,7 @@ from imagette.models.vgg import vgg
 from imagette.recipe import models as specs
 from imagette.recipe.models import Model, ModelSpec
 
-__all__ = ["FAMILIES", "LayerRow", "build", "layer_table", "least_size", "verify"]
+__all__ = ["FAMILIES", "LayerRow", "build", "ending_in_softmax", "layer_table", "least_size", "verify"]
 
 
 class Family(NamedTuple):
@@ -84,6 +85,18 @@ def build(spec: ModelSpec, shape: Shape, classes: int) -> nn.Module:
             hint=f"take a model for smaller images (imagette models list), or enlarge your own with data.size={least}",
         )
     return FAMILIES[type(spec)].build(spec, shape, classes)
+
+
+def ending_in_softmax(module: nn.Module) -> nn.Module:
+    """Append a softmax to a net: the mistake of article A3, of which ``traps.softmax_before_loss`` tells.
+
+    Example:
+        >>> import torch
+        >>> net = ending_in_softmax(build(specs.Linear(), (1, 2, 2), 3))
+        >>> round(net(torch.rand(1, 1, 2, 2)).sum().item(), 4)
+        1.0
+    """
+    return nn.Sequential(OrderedDict(net=module, softmax=nn.Softmax(dim=1)))
 
 
 def least_size(spec: ModelSpec) -> int:

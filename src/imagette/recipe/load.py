@@ -39,7 +39,8 @@ def shipped() -> dict[str, Path]:
         True
     """
     folder = Path(str(resources.files("imagette") / "recipes"))
-    return {file.stem: file for file in sorted(folder.glob("*.toml"))}
+    own, articles = sorted(folder.glob("*.toml")), sorted((folder / "articles").glob("*.toml"))
+    return {file.stem: file for file in [*own, *articles]}
 
 
 def resolve(target: str, overrides: Sequence[str] = ()) -> Resolved:

@@ -7,9 +7,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
-from imagette.recipe.models import CNN, ModelSpec
+from imagette.recipe.models import CNN, LinearByHand, ModelSpec
 from imagette.recipe.optimizers import Adam, Constant, Monitor, OptimSpec, Plateau, ScheduleSpec
 from imagette.recipe.section import Section
+from imagette.recipe.traps import Traps
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -164,6 +165,7 @@ class Recipe(Section):
     schedule: ScheduleSpec = Constant()
     train: Train = Train()
     evaluate: Evaluate = Evaluate()
+    traps: Traps = Traps()
 
     @model_validator(mode="after")
     def _choosing_needs_validation(self) -> Self:
@@ -178,6 +180,12 @@ class Recipe(Section):
                     f"{key} = {figure!r} needs validation images, but data.validation = 0; "
                     "set data.validation = 0.1, or keep the last weights with train.keep = 'last'"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _softmax_needs_a_loss_by_torch(self) -> Self:
+        if self.traps.softmax_before_loss and isinstance(self.model, LinearByHand):
+            raise ValueError("traps.softmax_before_loss: model 'linear-by-hand' brings a loss of its own; unset it")
         return self
 
     @classmethod

@@ -28,7 +28,7 @@ def save(run: Run) -> list[Path]:
     summary = run.summary
     with mpl.rc_context(STYLE):
         pictures = {"curves": curves(run), "confusion": confusion(np.array(summary["test"]["confusion"]), run.classes)}
-        return [_write(run.path / "plots" / f"{name}.png", figure) for name, figure in pictures.items()]
+        return [write(run.path / "plots" / f"{name}.png", figure) for name, figure in pictures.items()]
 
 
 def curves(run: Run) -> Figure:
@@ -68,7 +68,12 @@ def confusion(matrix: np.ndarray, classes: tuple[str, ...]) -> Figure:
     return figure
 
 
-def _write(path: Path, figure: Figure) -> Path:
+def write(path: Path, figure: Figure) -> Path:
+    """Write a picture as PNG, whole or not at all.
+
+    Raises:
+        EnvironmentFault: when it cannot be written.
+    """
     with atomic_path(path) as temporary:
         figure.savefig(temporary, format="png", dpi=120)
     return path

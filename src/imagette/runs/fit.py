@@ -36,6 +36,7 @@ FREE = (
     "train.checkpoint_seconds",
     "evaluate.confidence",
     "evaluate.bins",
+    "traps.grayscale_of_gray",
 )  # what a resume may change: no weight depends on it
 BOUND_TO_LENGTH = ("cosine", "onecycle", "linear")
 
@@ -134,13 +135,15 @@ def extend(
 
     Schedules that do not depend on the length (constant, step, multistep, plateau) go on as if the epochs had been
     asked for at first. Cosine, one-cycle and linear have come to their end: they start anew over the added epochs,
-    from ``factor`` times the rate. Either way the new run's recipe, trained from nothing, gives the same weights
-    (unless the old run stopped early: then its schedule was made for more epochs than it had).
+    from ``factor`` times the rate; so do constant, step and multistep if a factor is given. Either way the new run's
+    recipe, trained from nothing, gives the same weights (unless the old run stopped early: then its schedule was
+    made for more epochs than it had).
 
     Args:
         path: the finished run's folder, or its name under ``runs/``.
         epochs: how many more.
-        factor: what the rate is multiplied by where the schedule starts anew; by default 0.1.
+        factor: what the rate is multiplied by where the schedule starts anew; by default 0.1 for a schedule that has
+            come to its end. Plateau, which follows a figure, takes none.
         model: your own module, where the run began with one.
         runs: the folder that holds the new run; by default, that of the old one.
         progress: show a bar on a terminal, plain lines elsewhere.
@@ -210,7 +213,12 @@ def _extended(
 def _longer(recipe: Recipe, done: int, epochs: int, factor: float | None) -> Recipe:
     changes: dict[str, Any] = {"train.epochs": done + epochs}
     schedule = recipe.schedule
-    if schedule.name in BOUND_TO_LENGTH:
+    if schedule.name == "plateau" and factor is not None:
+        raise InputError(
+            f"a factor of {factor:g}, but the schedule 'plateau' does not start anew",
+            hint="leave it out; to change the rate, train the run's recipe.toml with another schedule",
+        )
+    if schedule.name in BOUND_TO_LENGTH or factor is not None:
         if schedule.restarts and factor not in (None, schedule.restart_factor):
             raise InputError(
                 f"a factor of {factor:g}, but this run has started anew with {schedule.restart_factor:g} before",
@@ -219,11 +227,6 @@ def _longer(recipe: Recipe, done: int, epochs: int, factor: float | None) -> Rec
         changes["schedule.restarts"] = (*schedule.restarts, done)
         chosen = 0.1 if factor is None else factor
         changes["schedule.restart_factor"] = schedule.restart_factor if schedule.restarts else chosen
-    elif factor is not None:
-        raise InputError(
-            f"a factor of {factor:g}, but the schedule {schedule.name!r} does not start anew",
-            hint="leave it out; to change the rate, train the run's recipe.toml with another schedule",
-        )
     return recipe.replace(**changes)
 
 

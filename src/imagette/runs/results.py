@@ -26,7 +26,7 @@ def write_model(folder: RunFolder, training: Training) -> None:
         "sha256": sha256,
         "model": training.recipe.model.model_dump(mode="json"),
         "classes": list(training.images.classes),
-        "preprocessing": training.preprocessing.to_dict(),
+        "preprocessing": training.measured.to_dict(),
         "parameters": sum(p.numel() for p in training.module.parameters()),
         "batch_size": training.recipe.evaluate.batch_size,
         "channels_last": training.plan.channels_last,

@@ -33,14 +33,18 @@ class Run:
     Args:
         path: its folder, or its name under ``runs/``.
         module: your own model, where the recipe's is ``custom`` without a factory.
+        recipe: by whose ``[evaluate]`` and ``[traps]`` it is measured, in place of the run's own.
 
     Raises:
         InputError: when there is no run, or one that a newer version wrote.
     """
 
-    def __init__(self, path: str | os.PathLike[str], module: torch.nn.Module | None = None) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], module: torch.nn.Module | None = None, recipe: Recipe | None = None
+    ) -> None:
         self.folder = RunFolder(Path(path))
         self._module = module
+        self._recipe = recipe
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r}, {self.status['state']})"
@@ -53,7 +57,7 @@ class Run:
     @cached_property
     def recipe(self) -> Recipe:
         """What was asked for."""
-        return self.folder.recipe()
+        return self._recipe or self.folder.recipe()
 
     @property
     def status(self) -> dict[str, Any]:
@@ -102,6 +106,8 @@ class Run:
             module = models.build(self.recipe.model, preprocessing.shape, len(classes))
         else:
             module = copy.deepcopy(self._module).cpu()  # the caller's may go on to other weights
+        if self.recipe.traps.softmax_before_loss:
+            module = models.ending_in_softmax(module)
         try:
             module.load_state_dict(weights)
         except RuntimeError as error:
@@ -110,7 +116,8 @@ class Run:
         layout = torch.channels_last if channels_last else torch.contiguous_format
         module = module.to(memory_format=layout)  # type: ignore[call-overload]
         torch.set_num_threads(facts["threads"])  # the last bits of a figure depend on it
-        return Predictor(module, classes, preprocessing, facts["batch_size"], channels_last)
+        without_eval = self.recipe.traps.test_without_eval
+        return Predictor(module, classes, preprocessing, facts["batch_size"], channels_last, without_eval)
 
     @cached_property
     def splits(self) -> Splits:

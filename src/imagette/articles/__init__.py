@@ -1,0 +1,1 @@
+"""The five articles whose systems Imagette contains: what they published, and programs that find it again."""

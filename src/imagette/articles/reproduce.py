@@ -1,0 +1,157 @@
+"""Train the articles' systems, as published and corrected, and measure them beside the published figures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from imagette.articles import curves, table
+from imagette.articles.published import chosen
+from imagette.articles.table import Measured, Row
+from imagette.core.console import say
+from imagette.core.errors import Diverged, EnvironmentFault, ImagetteError
+from imagette.data import catalog
+from imagette.recipe.schema import Recipe
+from imagette.recipe.show import differences
+from imagette.runs import fit
+from imagette.runs.folder import RunFolder, check_writable, run_paths
+from imagette.runs.run import Run
+
+QUICK_IMAGES, QUICK_EPOCHS = 10_000, 5
+IN_NAME_ONLY = ("name", "about", "train.checkpoint_seconds")
+MEASURING_ONLY = ("evaluate.", "traps.test_without_eval", "traps.evaluate_normalize", "traps.grayscale_of_gray")
+
+
+def reproduce(
+    ids: Iterable[str] = (),
+    *,
+    corrected: bool = False,
+    quick: bool = False,
+    epochs: int | None = None,
+    data: Mapping[str, str] | None = None,
+    runs: str | Path = "runs/articles",
+    progress: bool = True,
+) -> list[Row]:
+    """Train systems of the articles and compare them with what was published.
+
+    What an earlier call has trained in ``runs`` is not trained again, and what it left unfinished goes on where it
+    was. The table is written to ``articles.md``, ``.csv`` and ``.json`` in that folder, with a picture of the curves
+    for each article, whenever a system is done.
+
+    Args:
+        ids: of systems (``a3-6``) or of whole articles (``a3``); none takes all.
+        corrected: train each also with its trap mended.
+        quick: 10,000 training images and at most 5 epochs: the order of the systems, not their figures.
+        epochs: at most so many, where the published number would take too long; the table says so.
+        data: paths to your own copy of a data set, by its name in the catalog.
+        runs: the folder that holds the runs.
+        progress: show a bar on a terminal, plain lines elsewhere.
+
+    Returns:
+        One row a system.
+
+    Raises:
+        InputError: for an id or a data set that does not exist.
+        EnvironmentFault: after all others are done, when a system's data could not be had.
+        Interrupted: when a signal asked to stop; the same call goes on.
+
+    Example:
+        >>> reproduce(["a5"])
+        Traceback (most recent call last):
+        imagette.core.errors.InputError: no system 'a5'
+          hint: did you mean 'a4'? Available: a0, a1, a1-1, a1-2, a1-3, a1-4, a2, a2-1, a2-2, a3, a3-1, a3-2, a3-3, \
+a3-4, a3-5, a3-6, a3-7, a3-8, a3-9, a3-9-mismatched, a4, a4-variant
+    """
+    systems, root = chosen(ids), Path(runs)
+    for name in data or {}:
+        catalog.entry(name)  # refuses a name that does not exist
+    check_writable(root)
+    rows: list[Row] = []
+    failures: list[str] = []
+    for number, system in enumerate(systems, start=1):
+        row = Row(system)
+        rows.append(row)
+        for name in [system.id, system.corrected] if corrected and system.corrected else [system.id]:
+            recipe = _adapted(Recipe.load(name), quick, epochs, data or {})
+            say(f"{number}/{len(systems)}  {name}: {recipe.about}")
+            try:
+                measured = _measured(recipe, root, progress)
+            except (EnvironmentFault, Diverged) as error:
+                say(f"{name}: {error.message}")
+                failures.append(f"{name}: {error.message.splitlines()[0].rstrip(':')}")
+            else:
+                row.add(measured, Recipe.load(name).train.epochs, is_corrected=name == system.corrected)
+        table.save(rows, root)
+        curves.save(rows, root)
+    if failures:
+        raise EnvironmentFault(
+            f"{len(failures)} of the trainings could not be done:" + "".join(f"\n  - {line}" for line in failures),
+            hint=f"the others are in {root / 'articles.md'}; the same command tries again",
+        )
+    return rows
+
+
+def _adapted(recipe: Recipe, quick: bool, epochs: int | None, data: Mapping[str, str]) -> Recipe:
+    """Fit a published recipe to the time and the data at hand."""
+    full = recipe.train.epochs
+    changes: dict[str, Any] = {}
+    if quick:
+        changes["data.limit"] = QUICK_IMAGES
+        epochs = min(epochs or QUICK_EPOCHS, QUICK_EPOCHS, math.ceil(full / 10))
+    if epochs and epochs < full:
+        changes["train.epochs"] = epochs
+        if recipe.schedule.restarts:  # a second phase keeps its share
+            changes["schedule.restarts"] = tuple(max(1, at * epochs // full) for at in recipe.schedule.restarts)
+    if recipe.data.name in data:
+        changes["data.path"] = str(Path(data[recipe.data.name]).expanduser().resolve())
+    return recipe.replace(**changes) if changes else recipe
+
+
+def _measured(recipe: Recipe, root: Path, progress: bool) -> Measured:
+    """Give a recipe's figures, from the least work that yields them."""
+    runs = list(_runs(root))
+    for run in runs:
+        if _differ_only(recipe, run.recipe, IN_NAME_ONLY):
+            return Measured.of(run if _finished(run) else fit.resume(run.path, progress=progress))
+    for run in runs:
+        # Without validation images, how a net is measured changes nothing of how it is trained.
+        alike = not recipe.data.validation and _differ_only(recipe, run.recipe, IN_NAME_ONLY + MEASURING_ONLY)
+        if alike and _finished(run):
+            return Measured.of(run, Run(run.path, recipe=recipe).test())
+    return Measured.of(_second_phase(recipe, runs, progress) or fit.train(recipe, runs=root, progress=progress))
+
+
+def _second_phase(recipe: Recipe, runs: list[Run], progress: bool) -> Run | None:
+    """Go on from a finished run whose recipe is this one's first phase."""
+    schedule = recipe.schedule
+    if len(schedule.restarts) != 1:
+        return None
+    first = recipe.replace(
+        **{"train.epochs": schedule.restarts[0], "schedule.restarts": (), "schedule.restart_factor": 1.0}
+    )
+    more = recipe.train.epochs - first.train.epochs
+    for run in runs:
+        if _finished(run) and _differ_only(first, run.recipe, IN_NAME_ONLY):
+            return fit.extend(run.path, more, factor=schedule.restart_factor, progress=progress)
+    return None
+
+
+def _runs(root: Path) -> Iterator[Run]:
+    """Open the runs of a folder, but for those that cannot be read."""
+    for path in run_paths(root):
+        try:
+            RunFolder(path).recipe()
+        except ImagetteError as error:
+            say(f"left aside: {error}")
+        else:
+            yield Run(path)
+
+
+def _finished(run: Run) -> bool:
+    return bool(run.status["state"] == "finished")
+
+
+def _differ_only(a: Recipe, b: Recipe, keys: tuple[str, ...]) -> bool:
+    return all(key.startswith(keys) for key, _, _ in differences(a, b))

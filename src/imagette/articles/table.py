@@ -1,0 +1,204 @@
+"""The table of what was published and what was measured: rows, and the files that hold them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from imagette.articles.published import System
+from imagette.core.files import atomic_write
+from imagette.data.catalog import CATALOG
+from imagette.runs.run import Run
+
+HEADINGS = ("id", "data", "published", "as published", "corrected", "epochs", "s/epoch", "what the trap costs")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a run gave.
+
+    Args:
+        run: its folder's name.
+        data: the data set, with its division where there are several, and how many images it trained on.
+        figures: ``accuracy``, ``accuracy_low``, ``accuracy_high`` and ``n``, by the images they were measured on.
+        worst: the classes of the test images, worst first, with the share that was right.
+        confused: the most confused pairs of the test images, ``(one, other, count)``.
+        history: the epochs' losses and accuracies, by column.
+        epochs: how many it trained.
+        seconds: the mean seconds of an epoch's training.
+        hardware: processor or GPU, precision and threads.
+        torch: the version.
+    """
+
+    run: str
+    data: str
+    figures: dict[str, dict[str, Any]]
+    worst: list[tuple[str, float]]
+    confused: list[tuple[str, str, int]]
+    history: dict[str, list[float | None]]
+    epochs: int
+    seconds: float
+    hardware: str
+    torch: str
+
+    @classmethod
+    def of(cls, run: Run, test: dict[str, Any] | None = None) -> Measured:
+        """Read a finished run.
+
+        Args:
+            run: the run.
+            test: its figures on the test images where they are not those of its summary.
+        """
+        summary, environment, history = run.summary, run.environment, run.history
+        plan, test = environment["plan"], test or summary["test"]
+        where = environment["gpus"][0]["name"] if plan["device"] != "cpu" else environment["cpu"]["name"]
+        figures = {
+            "test": _short(test),
+            **({"validation": _short(summary["validation"])} if summary["validation"] else {}),
+            "train": {"accuracy": history[-1]["train_accuracy"], "n": summary["data"]["train"]},
+        }
+        columns = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
+        return cls(
+            run=run.path.name,
+            data=_data_text(summary["data"]),
+            figures=figures,
+            worst=sorted(((row["name"], row["recall"]) for row in test["per_class"]), key=lambda pair: pair[1]),
+            confused=[tuple(pair) for pair in test["most_confused"][:3]],
+            history={column: [row[column] for row in history] for column in columns},
+            epochs=summary["epochs"],
+            seconds=sum(row["seconds"] for row in history) / len(history),
+            hardware=f"{where}, {plan['precision']}" + _threads_text(plan),
+            torch=environment["packages"]["torch"],
+        )
+
+    def text(self, part: str) -> str:
+        """Write an accuracy with its interval."""
+        figures = self.figures.get(part)
+        if figures is None:
+            return "-"
+        interval = (
+            f" ({100 * figures['accuracy_low']:.2f} to {100 * figures['accuracy_high']:.2f})"
+            if "accuracy_low" in figures
+            else ""
+        )
+        return f"{part} {100 * figures['accuracy']:.2f}{interval}"
+
+
+@dataclass
+class Row:
+    """One system: published, measured as published, and measured with its trap mended."""
+
+    system: System
+    as_published: Measured | None = None
+    corrected: Measured | None = None
+    published_epochs: int = 0
+
+    def add(self, measured: Measured, published_epochs: int, *, is_corrected: bool) -> None:
+        """Take in what one of the two recipes gave."""
+        self.published_epochs = published_epochs
+        if is_corrected:
+            self.corrected = measured
+        else:
+            self.as_published = measured
+
+    @property
+    def part(self) -> str:
+        """The images on which published and measured figures are compared."""
+        return next(iter(self.system.published), "test")
+
+    def cost(self) -> str:
+        """Say in one sentence what the trap costs, as measured."""
+        trap = self.system.trap
+        if not trap:
+            return "no trap"
+        if not (self.as_published and self.corrected):
+            return f"{trap}: not measured"
+        part = "test"
+        with_it, without = (side.figures[part]["accuracy"] for side in (self.as_published, self.corrected))
+        points = 100 * (without - with_it)
+        if points < 0:
+            return f"{trap} costs nothing here: with it {-points:.2f} points more on the {part} images"
+        return f"{trap} costs {points:.2f} points on the {part} images"
+
+    def cells(self) -> tuple[str, ...]:
+        """Write the row's cells, one for each of ``HEADINGS``."""
+        either = self.as_published or self.corrected
+        published = ", ".join(f"{part} {100 * value:g}" for part, value in self.system.published.items()) or "-"
+        return (
+            self.system.id,
+            either.data if either else "-",
+            published,
+            self.as_published.text(self.part) if self.as_published else "not run",
+            ("not run" if self.system.corrected else "-") if self.corrected is None else self.corrected.text(self.part),
+            f"{either.epochs if either else 0} of {self.published_epochs}",
+            f"{either.seconds:.1f}" if either else "-",
+            self.cost(),
+        )
+
+
+def markdown(rows: Iterable[Row], headings: Sequence[str] = HEADINGS) -> str:
+    """Write rows as a table of Markdown, as wide as ``headings``; accuracies are percentages.
+
+    Example:
+        >>> from imagette.articles.published import chosen
+        >>> print(markdown([Row(chosen(["a1-2"])[0])], ("id", "data", "published")))
+        | id | data | published |
+        | --- | --- | --- |
+        | a1-2 | - | test 92.1 |
+        <BLANKLINE>
+    """
+    lines = [headings, ["---"] * len(headings), *(row.cells()[: len(headings)] for row in rows)]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def save(rows: Sequence[Row], folder: Path) -> None:
+    """Write ``articles.md``, ``articles.csv`` and ``articles.json``.
+
+    Raises:
+        EnvironmentFault: when they cannot be written.
+    """
+    page = io.StringIO()
+    csv.writer(page, lineterminator="\n").writerows([HEADINGS, *(row.cells() for row in rows)])
+    atomic_write(folder / "articles.csv", page.getvalue())
+    atomic_write(folder / "articles.md", markdown(rows))
+    atomic_write(folder / "articles.json", json.dumps([asdict(row) for row in rows], indent=1) + "\n")
+
+
+def load(file: Path) -> list[Row]:
+    """Read rows that ``save`` wrote as JSON."""
+    return [_row(facts) for facts in json.loads(file.read_text(encoding="utf-8"))]
+
+
+def _row(facts: dict[str, Any]) -> Row:
+    sides = {side: _side(facts[side]) for side in ("as_published", "corrected")}
+    return Row(System(**facts["system"]), **sides, published_epochs=facts["published_epochs"])
+
+
+def _side(facts: dict[str, Any] | None) -> Measured | None:
+    """JSON knows only lists."""
+    if facts is None:
+        return None
+    return Measured(**facts | {key: [tuple(pair) for pair in facts[key]] for key in ("worst", "confused")})
+
+
+def _data_text(data: dict[str, Any]) -> str:
+    """Name the images: a catalog's set with its division where it has several, a user's own by its file or folder."""
+    name = Path(data["name"]).name
+    several = name in CATALOG and len(CATALOG[name].divisions) > 1
+    division = f" ({data['division']})" if several else ""
+    return f"{name}{division}, {data['train']:,} training images"
+
+
+def _threads_text(plan: dict[str, Any]) -> str:
+    if plan["device"] != "cpu":
+        return ""
+    return ", 1 thread" if plan["threads"] == 1 else f", {plan['threads']} threads"
+
+
+def _short(figures: dict[str, Any]) -> dict[str, Any]:
+    return {key: figures[key] for key in ("accuracy", "accuracy_low", "accuracy_high", "n")}

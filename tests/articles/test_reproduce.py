@@ -1,0 +1,134 @@
+"""``imagette reproduce``: trains no more than it must, goes on where it was, and writes what it measured."""
+
+from __future__ import annotations
+
+import csv
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+import imagette
+from imagette.articles import table
+from imagette.articles.reproduce import reproduce
+from imagette.core.errors import EnvironmentFault
+from imagette.runs.folder import run_paths
+
+
+def names(root: Path) -> list[str]:
+    return [path.name for path in run_paths(root)]
+
+
+@pytest.fixture(scope="module")
+def ladder(large_digits: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[table.Row]]:
+    root = tmp_path_factory.mktemp("ladder")
+    return root, reproduce(["a1"], corrected=True, epochs=2, data=large_digits, runs=root, progress=False)
+
+
+def test_the_table_holds_what_the_runs_measured(ladder: tuple[Path, list[table.Row]]) -> None:
+    root, rows = ladder
+    assert names(root) == ["a1-1-1", "a1-1-corrected-1", "a1-2-1", "a1-3-1", "a1-4-1"]
+    for row in rows:
+        assert row.as_published is not None
+        run = imagette.load(root / row.as_published.run)
+        assert row.as_published.figures["test"]["accuracy"] == run.summary["test"]["accuracy"]
+        assert row.as_published.history["train_loss"] == [epoch["train_loss"] for epoch in run.history]
+    with (root / "articles.csv").open() as file:
+        cells = list(csv.DictReader(file))
+    assert [line["id"] for line in cells] == ["a1-1", "a1-2", "a1-3", "a1-4"]
+    assert [line["published"] for line in cells] == ["test 85.79", "test 92.1", "-", "test 99.05"]
+    assert {line["epochs"] for line in cells} == {"2 of 100", "2 of 10"}
+    accuracy = imagette.load(root / "a1-2-1").summary["test"]["accuracy"]
+    assert f"{100 * accuracy:.2f} (" in cells[1]["as published"]
+    assert (root / "articles.md").read_text().count("\n") == 2 + len(rows)
+    assert table.load(root / "articles.json") == rows
+
+
+def test_the_cost_of_a_trap_is_the_difference_of_two_measured_figures(ladder: tuple[Path, list[table.Row]]) -> None:
+    root, (row, *_) = ladder
+    published, mended = (imagette.load(root / name).summary["test"] for name in ("a1-1-1", "a1-1-corrected-1"))
+    points = 100 * (mended["accuracy"] - published["accuracy"])
+    assert f"{abs(points):.2f} points" in row.cost()
+    assert ("costs nothing" in row.cost()) == (points < 0)
+
+
+def test_the_curves_are_a_picture(ladder: tuple[Path, list[table.Row]]) -> None:
+    with Image.open(ladder[0] / "a1.png") as picture:
+        assert picture.format == "PNG"
+        assert min(picture.size) > 300
+
+
+def test_a_second_call_trains_nothing(ladder: tuple[Path, list[table.Row]], large_digits: dict[str, str]) -> None:
+    root, rows = ladder
+    before = names(root)
+    assert reproduce(["a1"], corrected=True, epochs=2, data=large_digits, runs=root, progress=False) == rows
+    assert names(root) == before
+
+
+def test_a_training_serves_both_ways_of_measuring_it(large_digits: dict[str, str], tmp_path: Path) -> None:
+    (row,) = reproduce(["a0"], corrected=True, epochs=1, data=large_digits, runs=tmp_path, progress=False)
+    assert names(tmp_path) == ["a0-1"]
+    assert row.as_published is not None
+    assert row.corrected is not None
+    imagette.train(
+        imagette.Recipe.load("a0-corrected", ["train.epochs=1"]).replace(**{"data.path": large_digits["mnist"]}),
+        runs=tmp_path / "alone",
+        progress=False,
+    )
+    alone = imagette.load(tmp_path / "alone" / "a0-corrected-1")
+    assert row.corrected.figures["test"]["accuracy"] == alone.summary["test"]["accuracy"]
+    ours, theirs = (load_file(tmp_path / name / "model.safetensors") for name in ("a0-1", "alone/a0-corrected-1"))
+    assert all(torch.equal(ours[key], theirs[key]) for key in ours)
+
+
+def test_a_second_phase_goes_on_from_the_first_and_is_the_whole_training(
+    large_digits: dict[str, str], tmp_path: Path
+) -> None:
+    recipe = imagette.Recipe.load("a2-2", ["train.epochs=3", "schedule.restarts=[2]"])
+    recipe = recipe.replace(**{"data.path": large_digits["fashion-mnist"]})
+    whole = imagette.train(recipe, runs=tmp_path / "whole", progress=False)
+    first = imagette.Recipe.load("a2-1", ["train.epochs=2"]).replace(**{"data.path": large_digits["fashion-mnist"]})
+    parent = imagette.train(first, runs=tmp_path, progress=False)
+    second = imagette.extend(parent.path, 1, factor=0.1, progress=False)
+    assert dict(second.recipe.items())["schedule.restarts"] == (2,)
+    ours, theirs = (load_file(run.path / "model.safetensors") for run in (second, whole))
+    assert all(torch.equal(ours[key], theirs[key]) for key in ours)
+    rows = reproduce(["a2"], epochs=7, data=large_digits, runs=tmp_path, progress=False)
+    extended = [run for run in map(imagette.load, run_paths(tmp_path)) if "extends" in run.environment]
+    assert rows[1].as_published is not None
+    assert rows[1].as_published.epochs == 7
+    assert {run.path.name for run in extended} == {second.path.name}  # 7 epochs of two phases have a first of 5, not 7
+
+
+def test_what_cannot_be_had_does_not_keep_back_the_others(tmp_path: Path, large_digits: dict[str, str]) -> None:
+    only = {"mnist": large_digits["mnist"], "cifar10": str(tmp_path / "away")}
+    with pytest.raises(EnvironmentFault, match=r"(?s)1 of the trainings.*a4: Fashion-MNIST could not be had.*articles"):
+        reproduce(["a1-2", "a4", "a4-variant"], epochs=1, data=only, runs=tmp_path, progress=False)
+    lines = (tmp_path / "articles.md").read_text().splitlines()
+    assert [line.split(" | ")[0] for line in lines[2:]] == ["| a1-2", "| a4", "| a4-variant"]
+    assert "not run" in lines[3]
+
+
+def test_a_stopped_reproduction_goes_on_where_it_was(tmp_path: Path, large_digits: dict[str, str]) -> None:
+    command = [sys.executable, "-m", "imagette", "reproduce", "a1-3", "a1-4", "--runs", str(tmp_path)]
+    command += ["--data", f"mnist={large_digits['mnist']}", "--quiet"]
+    process = subprocess.Popen([*command, "--epochs", "100"], stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob("*/metrics.csv")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    message = process.communicate(timeout=60)[1]
+    assert process.returncode == 75, message
+    first = imagette.load(tmp_path / "a1-3-1")
+    assert first.status["state"] == "interrupted"
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert names(tmp_path) == ["a1-3-1", "a1-4-1"]
+    assert len(first.history) == 100
+    assert "a1-4" in done.stdout

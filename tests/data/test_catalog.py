@@ -51,7 +51,7 @@ def test_every_entry_is_complete_and_every_byte_of_it_pinned(name):
         pinned = bundle.archive is not None and bundle.archive.checksum
         for file in bundle.files:
             assert file.size > 0
-            algorithm, _, digest = (file.checksum or pinned).partition(":")
+            algorithm, _, digest = (file.checksum or file.contents or pinned).partition(":")
             assert len(digest) == 2 * hashlib.new(algorithm).digest_size
         assert bundle.client in ("", *packages.COMMANDS)
 

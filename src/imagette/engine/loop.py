@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -21,31 +21,12 @@ from imagette.engine import device as devices
 from imagette.engine.events import EpochDone, Event, Finished, Logged, Paused
 from imagette.engine.plan import Plan
 from imagette.engine.predictor import Predictor, Preprocessing
-from imagette.engine.state import Weights, copied, joined, optimizer_slots, part, restore_optimizer
+from imagette.engine.state import Progress, Weights, copied, joined, optimizer_slots, part, restore_optimizer
 from imagette.engine.step import MovingAverage, Step
 from imagette.optim import schedules
 from imagette.recipe.schema import Recipe
 
 FIRST_WEIGHTS, AUGMENTATION, DROPOUT = 1, 2, 3  # streams of random numbers; 0 is the order of the images
-
-
-@dataclass
-class Progress:
-    """Where a training stands; with the tensors of ``Training.state`` it is all that a resume needs."""
-
-    epoch: int = 0  # epochs that are done
-    batch: int = 0  # batches of the current epoch that are done
-    step: int = 0  # batches of all epochs that are done
-    best: float | None = None
-    best_epoch: int = 0
-    early: bool = False
-    patient_from: int = 0  # the epoch from which early stopping counts; an extension begins a new count
-    seconds: dict[str, float] = field(default_factory=lambda: {"train": 0.0, "evaluate": 0.0, "epoch": 0.0})
-
-    def trained(self, seconds: float) -> None:
-        """Add to the clocks of the training and of its current epoch."""
-        self.seconds["train"] += seconds
-        self.seconds["epoch"] += seconds
 
 
 class Training:

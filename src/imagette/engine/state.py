@@ -1,14 +1,34 @@
-"""A training's tensors under names, as a checkpoint holds them, and back."""
+"""Where a training stands: its counters, and its tensors under names, as a checkpoint holds them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 Weights = dict[str, Tensor]
+
+
+@dataclass
+class Progress:
+    """Where a training stands; with the tensors of ``Training.state`` it is all that a resume needs."""
+
+    epoch: int = 0  # epochs that are done
+    batch: int = 0  # batches of the current epoch that are done
+    step: int = 0  # batches of all epochs that are done
+    best: float | None = None
+    best_epoch: int = 0
+    early: bool = False
+    patient_from: int = 0  # the epoch from which early stopping counts; an extension begins a new count
+    seconds: dict[str, float] = field(default_factory=lambda: {"train": 0.0, "evaluate": 0.0, "epoch": 0.0})
+
+    def trained(self, seconds: float) -> None:
+        """Add to the clocks of the training and of its current epoch."""
+        self.seconds["train"] += seconds
+        self.seconds["epoch"] += seconds
 
 
 def joined(parts: Mapping[str, Mapping[str, Tensor]]) -> Weights:

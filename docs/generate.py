@@ -1,8 +1,13 @@
-"""Write docs/cli.md from the commands and docs/recipes.md from the recipe's schema: `python docs/generate.py`."""
+"""Write the pages that follow from code and results: `python docs/generate.py`.
+
+`cli.md` comes from the commands, `recipes.md` from the recipe's schema, and the tables in the tours of the articles
+from `articles.json`, which `imagette reproduce --corrected` wrote.
+"""
 
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args
@@ -10,6 +15,7 @@ from typing import Any, get_args
 import click
 from pydantic import BaseModel
 
+from imagette.articles import table
 from imagette.cli.main import imagette
 from imagette.recipe import load, show
 from imagette.recipe.models import ModelSpec
@@ -28,6 +34,9 @@ SECTIONS = {
     "evaluate": Evaluate,
     "traps": Traps,
 }
+EN_CLASSES = ("id", "under 90 %", "most confused")
+ZH_CLASSES = ("编号", "低于 90 %", "最易混淆")
+ZH_TABLE = ("编号", "数据", "发表的", "按发表的方式", "修正后", "轮数", "秒/轮")
 BOUNDS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
 
 
@@ -36,7 +45,38 @@ def pages() -> dict[str, str]:
     return {
         "cli.md": "\n".join([GENERATED, "# The command line\n", *_commands(imagette, "imagette", None)]),
         "recipes.md": "\n".join([GENERATED, *_recipes()]),
+        **{f"articles{ending}.md": _tour(ending) for ending in ("", ".zh-CN")},
     }
+
+
+def _tour(ending: str) -> str:
+    """Put the measured tables into a tour, where its marks stand."""
+    rows = table.load(FOLDER / "articles.json")
+    page = (FOLDER / f"articles{ending}.md").read_text(encoding="utf-8")
+    parts = {
+        "table": table.markdown(rows) if not ending else table.markdown(rows, ZH_TABLE),
+        "classes": "".join(_classes(rows, ZH_CLASSES if ending else EN_CLASSES)),
+        "machine": "".join(f"- {line}\n" for line in _machines(rows)),
+    }
+    for name, text in parts.items():
+        marks = f"<!-- {name}: begin -->\n", f"<!-- {name}: end -->"
+        page = re.sub(f"{marks[0]}.*?{marks[1]}", lambda _, t=text, m=marks: m[0] + t + m[1], page, flags=re.DOTALL)
+    return page
+
+
+def _classes(rows: list[table.Row], headings: tuple[str, ...]) -> Iterator[str]:
+    yield f"| {' | '.join(headings)} |\n| --- | --- | --- |\n"
+    for row in rows:
+        for name, side in ((row.system.id, row.as_published), (row.system.corrected, row.corrected)):
+            if side:
+                low = ", ".join(f"{label} {100 * share:.1f}" for label, share in side.worst if share < 0.9) or "–"
+                one, other, count = side.confused[0]
+                yield f"| {name} | {low} | {one} and {other}, {count} |\n"
+
+
+def _machines(rows: list[table.Row]) -> list[str]:
+    sides = [side for row in rows for side in (row.as_published, row.corrected) if side]
+    return sorted({f"{side.hardware}, torch {side.torch}" for side in sides})
 
 
 def _commands(command: click.Command, name: str, parent: click.Context | None) -> Iterator[str]:

@@ -15,7 +15,7 @@ from PIL import Image
 
 from imagette.cli import main as cli
 
-PAGES = ("README.md", "README.zh-CN.md", "CONTRIBUTING.md")
+PAGES = ("README.md", "README.zh-CN.md", "CONTRIBUTING.md", "docs/articles.md", "docs/articles.zh-CN.md")
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 

@@ -267,7 +267,15 @@ def _split(images: ImageSet, recipe: Recipe) -> tuple[ImageSet, ImageSet | None]
 def _on_cpu(predictor: Predictor) -> Predictor:
     module = copy.deepcopy(predictor.module).cpu()
     channels_last = predictor.memory_format == torch.channels_last
-    return Predictor(module, predictor.classes, predictor.preprocessing, predictor.batch_size, channels_last)
+    return Predictor(
+        module,
+        predictor.classes,
+        predictor.preprocessing,
+        predictor.batch_size,
+        channels_last,
+        predictor.mirror,
+        predictor.without_eval,
+    )
 
 
 def _silent(n: int) -> None:

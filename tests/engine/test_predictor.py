@@ -112,3 +112,12 @@ def test_a_forgotten_eval_leaves_the_model_and_the_random_numbers_as_they_were()
     )
     assert torch.equal(torch.rand(3), expected)
     assert all(torch.equal(value, before[name]) for name, value in module.state_dict().items())
+
+
+def test_the_mirror_image_has_a_say_of_its_own() -> None:
+    images = colours().images
+    module = nn.Sequential(nn.Flatten(), nn.Linear(90, 2))
+    scale = Preprocessing((3, 6, 5), (0.0,) * 3, (255.0,) * 3)
+    plain, mirrored = (Predictor(module, ("a", "b"), scale, mirror=mirror) for mirror in (False, True))
+    both = (plain.logits(images) + plain.logits(np.ascontiguousarray(images[..., ::-1]))) / 2
+    np.testing.assert_allclose(mirrored.logits(images), both, rtol=1e-5, atol=1e-6)

@@ -118,12 +118,14 @@ class Row:
             return "no trap"
         if not (self.as_published and self.corrected):
             return f"{trap}: not measured"
-        part = "test"
-        with_it, without = (side.figures[part]["accuracy"] for side in (self.as_published, self.corrected))
-        points = 100 * (without - with_it)
-        if points < 0:
-            return f"{trap} costs nothing here: with it {-points:.2f} points more on the {part} images"
-        return f"{trap} costs {points:.2f} points on the {part} images"
+        with_it, without = (side.figures["test"] for side in (self.as_published, self.corrected))
+        points = 100 * (without["accuracy"] - with_it["accuracy"])
+        if max(with_it["accuracy_low"], without["accuracy_low"]) < min(
+            with_it["accuracy_high"], without["accuracy_high"]
+        ):
+            return f"{trap}: no clear cost, {points:+.2f} points on the test images, the intervals overlap"
+        verb = "costs" if points > 0 else "gains"
+        return f"{trap} {verb} {abs(points):.2f} points on the test images"
 
     def cells(self) -> tuple[str, ...]:
         """Write the row's cells, one for each of ``HEADINGS``."""

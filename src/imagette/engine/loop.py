@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from imagette import models, optim
 from imagette.core.errors import Diverged, InputError
-from imagette.data.augment import Augmentation
+from imagette.data.augment import Augmentation, Normalize
 from imagette.data.batches import Batches, seed_of
 from imagette.data.imageset import ImageSet
 from imagette.engine import device as devices
@@ -106,6 +106,7 @@ class Training:
         if module is None:
             torch.manual_seed(seed_of(self.recipe.train.seed, FIRST_WEIGHTS))
             module = models.build(self.recipe.model, shape, classes)
+            models.prepare(module, self._some_images)
         else:
             models.verify(module, shape, classes)
         if self.recipe.traps.softmax_before_loss:
@@ -113,6 +114,11 @@ class Training:
         if hasattr(module, "loss"):
             self._refuse_soft_labels()
         return module.to(self.device, memory_format=self.plan.memory_format)  # type: ignore[call-overload, no-any-return]
+
+    def _some_images(self, n: int) -> Tensor:
+        """Give at most n training images, from all over the set, normalised."""
+        pixels = torch.from_numpy(self.images.images[:: -(-len(self.images) // n)])
+        return Normalize(torch.tensor(self.preprocessing.mean), torch.tensor(self.preprocessing.std), "cpu")(pixels)
 
     def _refuse_soft_labels(self) -> None:
         asked = {
@@ -265,6 +271,7 @@ class Training:
             self.measured,
             self.recipe.evaluate.batch_size,
             self.plan.channels_last,
+            self.recipe.evaluate.mirror,
             self.recipe.traps.test_without_eval,
         )
 

@@ -88,6 +88,7 @@ class Predictor:
         preprocessing: what the model was trained with.
         batch_size: images a forward pass.
         channels_last: memory format of the batches.
+        mirror: average the logits of an image and of its mirror image.
         without_eval: compute in training mode, the trap of article A0: what an image gets then depends on the batch
             that it comes in. Dropout is the same at every call, and the module stays as it is.
 
@@ -106,10 +107,11 @@ class Predictor:
         preprocessing: Preprocessing,
         batch_size: int = 500,
         channels_last: bool = True,
+        mirror: bool = False,
         without_eval: bool = False,
     ) -> None:
         self.module, self.classes, self.preprocessing = module, classes, preprocessing
-        self.without_eval = without_eval
+        self.mirror, self.without_eval = mirror, without_eval
         self.batch_size = batch_size
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
         self.device = next((p.device for p in module.parameters()), torch.device("cpu"))
@@ -150,7 +152,10 @@ class Predictor:
 
     def _forward(self, module: nn.Module, images: Tensor) -> Tensor:
         pixels = images.to(self.device).contiguous(memory_format=self.memory_format)
-        logits: Tensor = module(self._normalize(pixels))
+        numbers = self._normalize(pixels)
+        logits: Tensor = module(numbers)
+        if self.mirror:
+            logits = (logits + module(numbers.flip(3))) / 2
         return logits.float().cpu()
 
     def predict(self, images: np.ndarray) -> Prediction:

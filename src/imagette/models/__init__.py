@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from torch import nn
+from torch import Tensor, nn
 
 from imagette.core.errors import InputError
 from imagette.models.alexnet import alexnet, alexnet_least
@@ -17,11 +17,12 @@ from imagette.models.inspect import LayerRow, layer_table
 from imagette.models.lenet import lenet, lenet_least
 from imagette.models.linear import linear, linear_by_hand
 from imagette.models.resnet import resnet
+from imagette.models.speednet import WHITENED, SpeedNet, speednet, speednet_least
 from imagette.models.vgg import vgg
 from imagette.recipe import models as specs
 from imagette.recipe.models import Model, ModelSpec
 
-__all__ = ["FAMILIES", "LayerRow", "build", "ending_in_softmax", "layer_table", "least_size", "verify"]
+__all__ = ["FAMILIES", "LayerRow", "build", "ending_in_softmax", "layer_table", "least_size", "prepare", "verify"]
 
 
 class Family(NamedTuple):
@@ -44,6 +45,7 @@ FAMILIES: dict[type[Model], Family] = {
     specs.BatchNormCNN: Family(batchnorm_cnn, _always(12)),
     specs.VGG: Family(vgg, _always(2)),
     specs.AlexNet: Family(alexnet, alexnet_least),
+    specs.SpeedNet: Family(speednet, speednet_least),
     specs.ResNet: Family(resnet, _always(5)),
     specs.Custom: Family(custom, _always(1)),
 }
@@ -85,6 +87,24 @@ def build(spec: ModelSpec, shape: Shape, classes: int) -> nn.Module:
             hint=f"take a model for smaller images (imagette models list), or enlarge your own with data.size={least}",
         )
     return FAMILIES[type(spec)].build(spec, shape, classes)
+
+
+def prepare(module: nn.Module, images: Callable[[int], Tensor]) -> None:
+    """Let a net that takes its first layer from the training images do so; others are left alone.
+
+    Args:
+        module: a net that ``build`` made.
+        images: gives at most so many training images (N, C, H, W) float32, normalised as they are in training.
+
+    Example:
+        >>> import torch
+        >>> net = build(specs.SpeedNet(), (1, 28, 28), 10)
+        >>> prepare(net, lambda n: torch.rand(10, 1, 28, 28))
+        >>> net.stem.weight.requires_grad
+        False
+    """
+    if isinstance(module, SpeedNet):
+        module.prepare(images(WHITENED))
 
 
 def ending_in_softmax(module: nn.Module) -> nn.Module:

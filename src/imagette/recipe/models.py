@@ -96,6 +96,16 @@ class AlexNet(Model):
     """Dropout after pool1, pool2, conv4, fc1, fc2; stage 7 has 0.5 in all five, stage 8 0.3, 0.3, 0.1, 0, 0."""
 
 
+class SpeedNet(Model):
+    """A net made to be trained fast: a whitening stem that is computed, not trained, then stages of convolutions."""
+
+    name: Literal["speednet"] = "speednet"
+    widths: Annotated[tuple[Width, ...], Field(min_length=1, max_length=5)] = (64, 128)
+    """Channels of each stage; every one halves the image, after the stem has halved it once."""
+    depth: Annotated[int, Field(ge=1, le=3)] = 2
+    """Convolutions in a stage: 1 is fastest, 2 more accurate."""
+
+
 class ResNet(Model):
     """A residual net for small images: three stages of basic blocks (He et al., 2015, section 4.2)."""
 
@@ -125,6 +135,6 @@ class Custom(Model):
 
 
 ModelSpec = Annotated[
-    Linear | LinearByHand | SingleConv | CNN | LeNet | BatchNormCNN | VGG | AlexNet | ResNet | Custom,
+    Linear | LinearByHand | SingleConv | CNN | LeNet | BatchNormCNN | VGG | AlexNet | SpeedNet | ResNet | Custom,
     Field(discriminator="name"),
 ]

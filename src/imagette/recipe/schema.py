@@ -139,6 +139,8 @@ class Evaluate(Section):
 
     batch_size: PositiveInt = 500
     """Images per forward pass; changes the speed, not the figures."""
+    mirror: bool = False
+    """Average the answers to an image and to its mirror image: twice the time; not for digits and letters."""
     confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95
     """Level of every interval."""
     bins: PositiveInt = 15

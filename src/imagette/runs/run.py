@@ -116,8 +116,8 @@ class Run:
         layout = torch.channels_last if channels_last else torch.contiguous_format
         module = module.to(memory_format=layout)  # type: ignore[call-overload]
         torch.set_num_threads(facts["threads"])  # the last bits of a figure depend on it
-        without_eval = self.recipe.traps.test_without_eval
-        return Predictor(module, classes, preprocessing, facts["batch_size"], channels_last, without_eval)
+        mirror, without_eval = self.recipe.evaluate.mirror, self.recipe.traps.test_without_eval
+        return Predictor(module, classes, preprocessing, facts["batch_size"], channels_last, mirror, without_eval)
 
     @cached_property
     def splits(self) -> Splits:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
 
 from imagette.core.errors import EnvironmentFault
-from imagette.engine import device
+from imagette.engine import device, probe
 from imagette.engine.plan import Plan
 from imagette.recipe.schema import Recipe
 
@@ -50,3 +51,31 @@ def test_the_description_is_json_and_names_versions_and_hardware() -> None:
     found = json.loads(json.dumps(device.describe()))
     assert found["packages"]["torch"] == torch.__version__
     assert found["cpu"]["cores"] >= 1
+
+
+LONG = ("train.epochs=100", "model.name=linear")
+
+
+def test_a_slow_choice_gives_way_to_a_faster_one() -> None:
+    plan = replace(Plan.make(digits(*LONG), 1000), threads=2, precision="float32")
+    for milliseconds, threads in (((50, 5), 1), ((5, 5), 2), ((6, 5), 2)):
+        times = iter(milliseconds)
+        chosen = probe.chosen(digits(*LONG), plan, (1, 8, 8), 10, lambda *_, times=times: next(times) / 1000)
+        assert chosen.threads == threads
+        assert f"{milliseconds[0]:.1f} ms with 2, {milliseconds[1]:.1f} ms with 1" in chosen.reasons["threads"]
+
+
+def test_what_the_recipe_says_is_not_questioned_and_short_trainings_are_not_timed() -> None:
+    for recipe in (digits(*LONG, "train.threads=2", "train.precision=float32"), digits("train.epochs=1")):
+        plan = replace(Plan.make(recipe, 1000), threads=2)
+        assert probe.chosen(recipe, plan, (1, 8, 8), 10, lambda *_: pytest.fail("timed a step")) == plan
+
+
+@pytest.mark.parametrize("model", ["linear-by-hand", "cnn"])
+def test_timing_leaves_the_random_numbers_alone(model: str) -> None:
+    recipe = digits(f"model.name={model}", "train.threads=1")
+    torch.manual_seed(3)
+    expected = torch.rand(2)
+    torch.manual_seed(3)
+    assert probe.step_seconds(recipe, Plan.make(recipe, 1000), (1, 8, 8), 10) > 0
+    assert torch.equal(torch.rand(2), expected)

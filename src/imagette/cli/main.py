@@ -26,6 +26,7 @@ COMMANDS = {
     "models": "List models and show their layers.",
     "recipes": "List, show and compare recipes.",
     "reproduce": "Train the five articles' systems and compare them with what was published.",
+    "plan": "Show how a recipe would be trained here, and how long it takes.",
     "env": "Show versions, hardware and what the device can do.",
 }
 

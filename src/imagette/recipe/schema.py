@@ -127,7 +127,7 @@ class Train(Section):
     compile: Literal["auto", "on", "off"] = "auto"
     """torch.compile: pays on long GPU runs, costs seconds at the start."""
     threads: NonNegativeInt = 0
-    """CPU threads; 0 takes all cores. Results differ in the last bits between counts."""
+    """CPU threads; 0 takes all cores, or one where that is faster. Results differ in the last bits between counts."""
     log_every: NonNegativeInt = 0
     """Steps between two rows of steps.csv; 0 takes about twenty an epoch."""
     checkpoint_seconds: PositiveFloat = 60.0
@@ -148,7 +148,7 @@ class Evaluate(Section):
 
 
 class Recipe(Section):
-    """All that decides a training: the same recipe, seed and machine give the same weights, bit for bit.
+    """All that decides a training: the same recipe and plan on the same machine give the same weights, bit for bit.
 
     Example:
         >>> recipe = Recipe.load("digits").replace(**{"optim.lr": 0.02})

@@ -18,7 +18,7 @@ from imagette.core.console import say
 from imagette.core.errors import InputError
 from imagette.data import load as data
 from imagette.data.splits import Splits
-from imagette.engine import device
+from imagette.engine import device, probe
 from imagette.engine.loop import Training
 from imagette.engine.plan import Plan
 from imagette.recipe.schema import Recipe
@@ -73,6 +73,8 @@ def stream(recipe: Recipe | str, *, model: nn.Module | None = None, runs: PathLi
     splits = data.load(recipe.data)
     clock.split("load")
     plan = Plan.make(recipe, len(splits.train))
+    if model is None:
+        plan = probe.chosen(recipe, plan, splits.train.shape, len(splits.train.classes))
     training = Training(recipe, splits.train, splits.validation, plan, model)
     clock.split("prepare")
     folder = RunFolder.create(Path(runs), recipe, _environment(plan, splits))

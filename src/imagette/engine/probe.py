@@ -1,0 +1,110 @@
+"""What a step takes here: a few steps on random images, timed before a long training begins."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from imagette import models, optim
+from imagette.data.augment import Normalize
+from imagette.engine import device as devices
+from imagette.engine.plan import Plan
+from imagette.engine.step import Step
+from imagette.models.blocks import Shape
+from imagette.recipe.schema import Recipe
+
+Timer = Callable[[Recipe, Plan, Shape, int], float]
+STEPS = 3  # timed, after one to warm up
+MARGIN = 1.3  # a choice changes only for a clear gain: the time of a step is noisy
+SHARE = 0.02  # of the expected training, at most, goes into timing
+
+
+def chosen(recipe: Recipe, plan: Plan, shape: Shape, classes: int, timer: Timer | None = None) -> Plan:
+    """Time a step as planned and as it might be done otherwise, and keep what is clearly faster.
+
+    Tried are one thread where all cores were planned (together they are slower while another program runs), and
+    float32 where bfloat16 was. What the recipe itself says is not questioned, and a training that is too short to
+    repay the timing is left as it is.
+
+    Args:
+        recipe: to be trained.
+        plan: as the hardware suggests it.
+        shape: (C, H, W) of an image.
+        classes: K.
+        timer: gives the seconds of a step; by default ``step_seconds``.
+
+    Returns:
+        The plan, with the times in its reasons.
+
+    Example:
+        >>> recipe = Recipe.load("digits", ["train.threads=1"])
+        >>> plan = Plan.make(recipe, 1000)
+        >>> chosen(recipe, plan, (1, 8, 8), 10) == plan
+        True
+    """
+    timer, others = timer or step_seconds, _alternatives(recipe, plan)
+    if (STEPS + 1) * (1 + len(others)) > SHARE * plan.steps_per_epoch * recipe.train.epochs:
+        return plan
+    seconds = timer(recipe, plan, shape, classes) if others else 0.0
+    for key, value in others.items():
+        other = replace(plan, **{key: value})
+        instead = timer(recipe, other, shape, classes)
+        reason = f"a step takes {1e3 * seconds:.1f} ms with {getattr(plan, key)}, {1e3 * instead:.1f} ms with {value}"
+        if seconds > MARGIN * instead:
+            plan, seconds = other, instead
+        plan = replace(plan, reasons={**plan.reasons, key: reason})
+    return plan
+
+
+def _alternatives(recipe: Recipe, plan: Plan) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if plan.device == "cpu" and plan.threads > 1 and not recipe.train.threads:
+        found["threads"] = 1
+    if plan.precision == "bfloat16" and recipe.train.precision == "auto":
+        found["precision"] = "float32"
+    return found
+
+
+def step_seconds(recipe: Recipe, plan: Plan, shape: Shape, classes: int) -> float:
+    """Time a training step under a plan: the fastest of three, after one to warm up.
+
+    Args:
+        recipe: its model, optimizer and batch are taken; the images are random.
+        plan: precision, layout and threads.
+        shape: (C, H, W) of an image.
+        classes: K.
+
+    Returns:
+        Seconds.
+
+    Example:
+        >>> recipe = Recipe.load("digits", ["model.name=linear"])
+        >>> step_seconds(recipe, Plan.make(recipe, 1000), (1, 8, 8), 10) < 1
+        True
+    """
+    device = devices.pick(plan.device)
+    torch.set_num_threads(plan.threads)
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        module = models.build(recipe.model, shape, classes)
+        module = module.to(device, memory_format=plan.memory_format).train()  # type: ignore[call-overload]
+        step = Step(module, optim.build(module, recipe.optim), plan)
+        generator = torch.Generator().manual_seed(0)
+        pixels = torch.randint(0, 256, (recipe.train.batch_size, *shape), dtype=torch.uint8, generator=generator)
+        labels = torch.randint(0, classes, (recipe.train.batch_size,), generator=generator).to(device)
+        scale = torch.full((shape[0],), 255.0)
+        images = Normalize(0 * scale, scale, device)(pixels.to(device, memory_format=plan.memory_format))
+        return min(_timed(step, images, labels, number) for number in range(STEPS + 1))
+
+
+def _timed(step: Step, images: torch.Tensor, labels: torch.Tensor, number: int) -> float:
+    started = time.perf_counter()
+    with suppress(FloatingPointError):  # the training itself will tell, and say where
+        step(images, labels, 0.0, number)
+    if images.is_cuda:
+        torch.cuda.synchronize()
+    return time.perf_counter() - started

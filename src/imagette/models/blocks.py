@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from torch import nn
 
+from imagette.models.dropout import Dropout
 from imagette.models.dry import dry_run
 
 Shape = tuple[int, int, int]
@@ -44,4 +45,4 @@ def dropout(name: str, probability: float) -> Layers:
         >>> dropout("dropout", 0.5), dropout("dropout", 0)
         ({'dropout': Dropout(p=0.5, inplace=False)}, {})
     """
-    return {name: nn.Dropout(probability)} if probability else {}
+    return {name: Dropout(probability)} if probability else {}

@@ -13,29 +13,24 @@ Pixels are random: they change what is learned, not how long it takes.
 from __future__ import annotations
 
 import argparse
-import json
-import re
 import statistics
-import subprocess
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch.nn import functional
 
+import record
 from imagette import optim
 from imagette.data.imageset import ImageSet
-from imagette.engine.device import describe
 from imagette.engine.events import EpochDone
 from imagette.engine.loop import Training
 from imagette.recipe.schema import Recipe
 
-RESULTS = Path(__file__).parent / "results"
 GRAY, COLOUR = (1, 28, 28), (3, 32, 32)
 
 
@@ -152,20 +147,6 @@ def measure(case: Case, rounds: int, precision: str, threads: int) -> dict[str, 
     }
 
 
-def result_file(machine: dict[str, Any], results: list[dict[str, Any]]) -> Path:
-    """Name the result after what it was measured on."""
-    plan = results[0]["plan"]
-    hardware = machine["gpus"][0]["name"] if plan["device"].startswith("cuda") else machine["cpu"]["name"]
-    facts = ["bound", hardware, f"{plan['threads']}threads", f"torch{torch.__version__}", plan["precision"]]
-    return RESULTS / (re.sub(r"[^a-z0-9.+]+", "-", "-".join(facts).lower()) + ".json")
-
-
-def commit() -> str:
-    """Name the commit that was measured."""
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
-    return subprocess.run(command, cwd=RESULTS.parent, capture_output=True, text=True, check=False).stdout.strip()
-
-
 def main() -> None:
     """Measure, print a table, write the rows."""
     parser = argparse.ArgumentParser(description="Time the engine against the bare arithmetic.")
@@ -186,13 +167,8 @@ def main() -> None:
             f"{result['added']:>+9.1%}",
             flush=True,
         )
-    machine = describe()
-    file = result_file(machine, results)
     if not chosen.cases:
-        RESULTS.mkdir(exist_ok=True)
-        page = {"commit": commit(), "rounds": chosen.rounds, "machine": machine, "results": results}
-        file.write_text(json.dumps(page, indent=1) + "\n")
-        print(f"written: benchmarks/results/{file.name}")
+        record.save("bound", results, rounds=chosen.rounds)
 
 
 if __name__ == "__main__":

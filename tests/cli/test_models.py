@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import get_args
 
 import pytest
+from PIL import Image
 
 from imagette.recipe.models import ModelSpec
 
@@ -36,6 +37,42 @@ def test_assignments_reach_the_model(call) -> None:
     small, large = (call("models", "show", "cnn", f"model.hidden={n}").out for n in (8, 16))
     assert small != large
     assert " 8 " in small
+
+
+def test_show_draws_a_png(call, tmp_path) -> None:
+    file = tmp_path / "net.png"
+    answer = call("models", "show", "lenet", "--graph", file)
+    assert (answer.code, answer.err) == (0, "")
+    assert answer.out.splitlines()[-1] == f"graph          {file}"
+    assert answer.out.startswith(call("models", "show", "lenet").out)
+    with Image.open(file) as picture:
+        assert picture.format == "PNG"
+        assert picture.width > picture.height > 200
+
+
+def test_show_draws_an_svg_of_the_model_that_was_asked_for(call, tmp_path) -> None:
+    file = tmp_path / "net.svg"
+    assert call("models", "show", "cnn", "model.hidden=77", "--shape", "3x32x32", "--graph", file).code == 0
+    text = file.read_text()
+    assert "<svg" in text
+    for part in ("cnn: images 3×32×32", ">conv1<", ">77<", ">fc2<"):
+        assert part in text
+
+
+@pytest.mark.parametrize("name", ["net.jpg", "net"])
+def test_a_graph_with_another_suffix_is_2(call, tmp_path, name) -> None:
+    answer = call("models", "show", "lenet", "--graph", tmp_path / name)
+    assert (answer.code, answer.out) == (2, "")
+    assert f"{name}: not a picture's name" in answer.err
+    assert "hint: let it end in .png or .svg" in answer.err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_graph_in_a_folder_that_cannot_be_written_is_3(call) -> None:
+    answer = call("models", "show", "lenet", "--graph", "/proc/net.png")
+    assert (answer.code, answer.out) == (3, "")
+    assert "/proc/net.png: cannot be written" in answer.err
+    assert "hint: " in answer.err
 
 
 @pytest.mark.parametrize(

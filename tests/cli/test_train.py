@@ -16,6 +16,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 import imagette
+from imagette.engine import device
 
 
 @pytest.fixture(scope="session")
@@ -43,6 +44,7 @@ def test_train_ends_with_figure_place_and_next_commands(call, nowhere) -> None:
     )
     assert rest[:2] == ["run            my runs/digits-1", "page           my runs/digits-1/report.html"]
     assert (run.path / "report.html").is_file()
+    assert (run.path / "plots" / "network.png").is_file()
     assert [line.split("  ")[1] for line in rest[4:]] == [
         "imagette test 'my runs/digits-1'",
         "imagette predict 'my runs/digits-1' IMAGES...",
@@ -52,6 +54,9 @@ def test_train_ends_with_figure_place_and_next_commands(call, nowhere) -> None:
 
 def test_without_quiet_progress_goes_to_stderr(call, nowhere) -> None:
     answer = call("train", "digits", "train.epochs=1", "model.name=linear", "train.threads=1")
+    first = answer.err.splitlines()[0]
+    assert first.startswith(f"training in runs/digits-1: cpu ({device.describe()['cpu']['name']}), ")
+    assert first.endswith(", 1 thread, 1 epoch")
     assert "epoch 1/1" in answer.err
     assert "epoch 1/1" not in answer.out
     assert (nowhere / "runs" / "digits-1" / "summary.json").is_file()

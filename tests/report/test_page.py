@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from torch import nn
 
 import imagette
 from imagette.core.errors import InputError
@@ -30,9 +32,11 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> imagette.Run:
 
 
 def test_the_plots_are_pictures(run: imagette.Run) -> None:
-    for name in ("curves", "confusion"):
+    for name in ("network", "curves", "confusion"):
         with Image.open(run.path / "plots" / f"{name}.png") as picture:
-            assert min(picture.size) > 300
+            assert picture.format == "PNG"
+            assert picture.width > 600
+            assert picture.height > 200
 
 
 def test_the_page_holds_the_figures_and_a_picture_of_each_mistake(run: imagette.Run) -> None:
@@ -42,6 +46,28 @@ def test_the_page_holds_the_figures_and_a_picture_of_each_mistake(run: imagette.
     assert all(f"{row['recall']:.2%}" in html for row in test["per_class"])
     wrong = test["n"] - round(test["accuracy"] * test["n"])
     assert html.count("<figure>") == min(wrong, page.MISTAKES) > 0
+
+
+def test_the_page_shows_the_plots(run: imagette.Run) -> None:
+    html = (run.path / "report.html").read_text()
+    for name in ("network", "curves", "confusion"):
+        assert base64.b64encode((run.path / "plots" / f"{name}.png").read_bytes()).decode() in html
+
+
+def test_a_network_that_cannot_be_drawn_costs_no_page(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    many = nn.Sequential(nn.Flatten(), nn.Linear(64, 10), *(nn.Identity() for _ in range(1000)))
+    recipe = imagette.Recipe.load("digits", ["train.epochs=1", "train.threads=1", "data.limit=200"])
+    run = imagette.train(recipe, model=many, runs=tmp_path, progress=False)
+    html = page.save(run).read_text()
+    assert "the network could not be drawn: a network of 1,003 layers" in capfd.readouterr().err
+    assert f"{run.summary['test']['accuracy']:.2%}" in html
+    assert "<h2>The network</h2>" not in html
+    assert {file.name for file in (run.path / "plots").iterdir()} == {"curves.png", "confusion.png"}
+
+
+def test_one_thread_is_one_thread(run: imagette.Run) -> None:
+    html = (run.path / "report.html").read_text()
+    assert "; cpu, float32, 1 thread</td>" in html or "; cpu, bfloat16, 1 thread</td>" in html
 
 
 def test_the_page_loads_nothing_from_anywhere(run: imagette.Run) -> None:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import inspect
-from typing import get_args
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
 
 import click
 
 from imagette.cli import arguments
 from imagette.cli.menu import Menu
 from imagette.cli.output import columns, shape_text, table
+from imagette.core.console import inert
 from imagette.core.errors import InputError
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 @click.group("models", cls=Menu)
@@ -37,13 +42,18 @@ def _shape(_: click.Context, __: click.Parameter, text: str) -> tuple[int, int, 
 
 
 @command.command(
-    "show", epilog=arguments.examples("imagette models show vgg --shape 3x32x32 --classes 100 model.dropout=0.3")
+    "show",
+    epilog=arguments.examples(
+        "imagette models show vgg --shape 3x32x32 --classes 100 model.dropout=0.3",
+        "imagette models show lenet --graph lenet.png",
+    ),
 )
 @click.argument("name", metavar="MODEL")
 @arguments.assignments
 @click.option("--shape", default="1x28x28", show_default=True, callback=_shape, metavar="CxHxW", help="An image.")
 @click.option("--classes", type=click.IntRange(min=2), default=10, show_default=True, metavar="K", help="Classes.")
-def show(name: str, assignments: tuple[str, ...], shape: tuple[int, int, int], classes: int) -> None:
+@click.option("--graph", metavar="FILE", help="Also draw the network, into a .png or .svg file.")
+def show(name: str, assignments: tuple[str, ...], shape: tuple[int, int, int], classes: int, graph: str | None) -> None:
     """Show a model's layers for images of a shape.
 
     For each layer: the shape of what it gives, its parameters, its multiply-adds and the memory of what it gives, for
@@ -58,7 +68,9 @@ def show(name: str, assignments: tuple[str, ...], shape: tuple[int, int, int], c
     from imagette import models
     from imagette.models.inspect import layer_table
 
-    rows = layer_table(models.build(spec, shape, classes), shape)
+    module = models.build(spec, shape, classes)
+    drawn = graph and _draw(module, shape, graph, spec.name)
+    rows = layer_table(module, shape)
     headings = ("layer", "kind", "output", ">parameters", ">multiply-adds", ">memory")
     table(
         f"{spec.name} for {shape_text(shape)} and {classes} classes",
@@ -79,6 +91,14 @@ def show(name: str, assignments: tuple[str, ...], shape: tuple[int, int, int], c
     click.echo(f"\nparameters     {parameters:,} ({_bytes(4 * parameters)})")
     click.echo(f"multiply-adds  {sum(row.multiply_adds for row in rows):,} an image")
     click.echo(f"memory         {_bytes(sum(row.memory_bytes for row in rows))} an image, for what the layers give")
+    if drawn:
+        click.echo(f"graph          {inert(drawn)}")
+
+
+def _draw(module: nn.Module, shape: tuple[int, int, int], file: str, title: str) -> Path:
+    from imagette.report import network
+
+    return network.save(module, shape, Path(file), title)
 
 
 def _bytes(count: int) -> str:

@@ -32,6 +32,16 @@ def inert(text: object) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in str(text))
 
 
+def counted(number: int, noun: str) -> str:
+    """Write a number of things.
+
+    Example:
+        >>> counted(1, "thread"), counted(2000, "epoch")
+        ('1 thread', '2,000 epochs')
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def say(text: str) -> None:
     """Print one line for the person at the terminal, on standard error."""
     stderr().print(text, markup=False)

@@ -38,6 +38,21 @@ def pick(name: str) -> torch.device:
     return device
 
 
+def name(device: str) -> str:
+    """Give what the maker calls a GPU, or this machine's processor.
+
+    Args:
+        device: as a plan names it: ``cpu``, ``cuda`` or ``cuda:1``.
+
+    Example:
+        >>> bool(name("cpu"))
+        True
+    """
+    if torch.device(device).type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return str(_cpu().get("cpu_name") or platform.processor() or platform.machine())
+
+
 def native_bfloat16(device: torch.device) -> bool:
     """Tell whether the hardware itself computes in bfloat16; elsewhere it is many times slower than float32."""
     if device.type == "cuda":
@@ -67,14 +82,13 @@ def describe() -> dict[str, Any]:
         >>> describe()["packages"]["torch"].startswith("2.")
         True
     """
-    cpu = _cpu()
     gpus = [torch.cuda.get_device_properties(i) for i in range(torch.cuda.device_count())]
     return {
         "python": platform.python_version(),
         "system": platform.platform(),
         "packages": {name: metadata.version(name) for name in PACKAGES},
         "cpu": {
-            "name": cpu.get("cpu_name", platform.processor()),
+            "name": name("cpu"),
             "cores": cores(),
             "instructions": torch.backends.cpu.get_cpu_capability(),
             "native_bfloat16": native_bfloat16(torch.device("cpu")),

@@ -13,6 +13,7 @@ import jinja2
 import numpy as np
 from PIL import Image
 
+from imagette.core.console import counted
 from imagette.core.errors import InputError
 from imagette.core.files import atomic_write
 from imagette.report import plots
@@ -67,10 +68,20 @@ def _facts(run: Run) -> list[tuple[str, str]]:
         ("test negative log-likelihood", f"{summary['test']['nll']:.4f}"),
         ("test calibration error", f"{summary['test']['calibration_error']:.4f}"),
         ("seconds", ", ".join(f"{name} {value:.1f}" for name, value in seconds.items())),
-        ("hardware", f"{environment['cpu']['name']}; {plan['device']}, {plan['precision']}, {plan['threads']} threads"),
+        (
+            "hardware",
+            f"{_device(environment)}; {plan['device']}, {plan['precision']}, {counted(plan['threads'], 'thread')}",
+        ),
         ("versions", f"imagette {environment['packages']['imagette']}, torch {environment['packages']['torch']}"),
         ("command", environment["command"]),
     ]
+
+
+def _device(environment: dict[str, Any]) -> str:
+    """Name what the run was trained on."""
+    kind, _, number = environment["plan"]["device"].partition(":")
+    device = environment["cpu"] if kind == "cpu" else environment["gpus"][int(number or 0)]
+    return str(device["name"])
 
 
 def _mistakes(run: Run) -> tuple[list[dict[str, Any]], int]:

@@ -1,4 +1,4 @@
-"""Pictures of a finished run, in its ``plots`` folder: the curves of training, and what is mistaken for what."""
+"""Pictures of a finished run, in its ``plots`` folder: its network, its curves, and what is mistaken for what."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from imagette.core.console import say
+from imagette.core.errors import EnvironmentFault
 from imagette.core.files import atomic_path
+from imagette.report import network
 from imagette.runs.run import Run
 
 INK, TRAIN, VALIDATION = "#333333", "#1f77b4", "#d95f02"
@@ -21,6 +24,8 @@ NUMBERED_CELLS = 25  # classes up to which every cell of the confusion matrix sh
 def save(run: Run) -> list[Path]:
     """Draw all pictures of a finished run; give their files.
 
+    A network of your own that cannot be drawn is said, and left out.
+
     Raises:
         InputError: when the run has no figures yet.
         EnvironmentFault: when they cannot be written.
@@ -28,7 +33,20 @@ def save(run: Run) -> list[Path]:
     summary = run.summary
     with mpl.rc_context(STYLE):
         pictures = {"curves": curves(run), "confusion": confusion(np.array(summary["test"]["confusion"]), run.classes)}
-        return [write(run.path / "plots" / f"{name}.png", figure) for name, figure in pictures.items()]
+        files = [write(run.path / "plots" / f"{name}.png", figure) for name, figure in pictures.items()]
+    return [*_network(run), *files]
+
+
+def _network(run: Run) -> list[Path]:
+    predictor = run.predictor
+    try:
+        file = run.path / "plots" / "network.png"
+        return [network.save(predictor.module, predictor.preprocessing.shape, file, run.recipe.model.name)]
+    except EnvironmentFault:
+        raise
+    except Exception as error:  # whatever a user's module does when it is looked into: the run is good without
+        say(f"the network could not be drawn: {error}")
+        return []
 
 
 def curves(run: Run) -> Figure:

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from imagette.core.console import PLAIN_SECONDS, say, stderr
+from imagette.core.console import PLAIN_SECONDS, counted, say, stderr
+from imagette.engine import device
 from imagette.engine.events import EpochDone, Logged
 from imagette.runs.run import Run
 from imagette.runs.session import RunEvent, Started, Tested
@@ -107,8 +108,9 @@ class _Bar(_Lines):
 def _opening(event: Started) -> str:
     plan = event.plan
     going_on = f", from step {event.step}" if event.step else ""
-    threads = f", {plan.threads} threads" if plan.device == "cpu" else ""
-    return f"training in {event.path}{going_on}: {plan.device}, {plan.precision}{threads}, {event.epochs} epochs"
+    threads = f", {counted(plan.threads, 'thread')}" if plan.device == "cpu" else ""
+    place = f"{plan.device} ({device.name(plan.device)}), {plan.precision}{threads}"
+    return f"training in {event.path}{going_on}: {place}, {counted(event.epochs, 'epoch')}"
 
 
 def _step_figures(event: Logged) -> str:

@@ -36,7 +36,7 @@ SECTIONS = {
 }
 EN_CLASSES = ("id", "under 90 %", "most confused")
 ZH_CLASSES = ("编号", "低于 90 %", "最易混淆")
-ZH_TABLE = ("编号", "数据", "发表的", "按发表的方式", "修正后", "轮数", "秒/轮")
+ZH_TABLE = ("编号", "数据", "发表的", "照原文", "修正后", "轮数", "秒/轮", "陷阱的代价")
 BOUNDS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
 
 

@@ -65,6 +65,13 @@ def test_every_command_on_the_page_parses(page: str, only_parsed: None) -> None:
             assert (REPOSITORY / file).is_file(), words
 
 
+@pytest.mark.parametrize("page", PAGES)
+def test_every_picture_and_page_that_is_linked_is_there(page: str) -> None:
+    file = REPOSITORY / page
+    links = re.findall(r"\]\(([^)#:]+)\)", file.read_text(encoding="utf-8"))
+    assert [link for link in links if not (file.parent / link).exists()] == []
+
+
 @pytest.mark.parametrize(
     "wrong", ["trian digits", "train", "extend runs/x --epoch 3 --epochs", "runs shwo runs/x", "predict runs/x"]
 )

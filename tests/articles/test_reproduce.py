@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 import imagette
 from imagette.articles import table
 from imagette.articles.reproduce import reproduce
-from imagette.core.errors import EnvironmentFault
+from imagette.core.errors import Diverged, EnvironmentFault
 from imagette.runs.folder import run_paths
 
 
@@ -93,24 +93,46 @@ def test_a_training_serves_both_ways_of_measuring_it(large_digits: dict[str, str
 def test_a_second_phase_goes_on_from_the_first_and_is_the_whole_training(
     large_digits: dict[str, str], tmp_path: Path
 ) -> None:
-    recipe = imagette.Recipe.load("a2-2", ["train.epochs=3", "schedule.restarts=[2]"])
+    recipe = imagette.Recipe.load("a2-2", ["train.epochs=7", "schedule.restarts=[5]"])
     recipe = recipe.replace(**{"data.path": large_digits["fashion-mnist"]})
     whole = imagette.train(recipe, runs=tmp_path / "whole", progress=False)
-    first = imagette.Recipe.load("a2-1", ["train.epochs=2"]).replace(**{"data.path": large_digits["fashion-mnist"]})
+    first = imagette.Recipe.load("a2-1", ["train.epochs=5"]).replace(**{"data.path": large_digits["fashion-mnist"]})
     parent = imagette.train(first, runs=tmp_path, progress=False)
-    second = imagette.extend(parent.path, 1, factor=0.1, progress=False)
-    assert dict(second.recipe.items())["schedule.restarts"] == (2,)
+    (row,) = reproduce(["a2-2"], epochs=7, data=large_digits, runs=tmp_path, progress=False)
+    assert row.as_published is not None
+    second = imagette.load(tmp_path / row.as_published.run)
+    assert second.environment["extends"] == str(parent.path)
     ours, theirs = (load_file(run.path / "model.safetensors") for run in (second, whole))
     assert all(torch.equal(ours[key], theirs[key]) for key in ours)
-    rows = reproduce(["a2"], epochs=7, data=large_digits, runs=tmp_path, progress=False)
-    extended = [run for run in map(imagette.load, run_paths(tmp_path)) if "extends" in run.environment]
-    assert rows[1].as_published is not None
-    assert rows[1].as_published.epochs == 7
-    assert {run.path.name for run in extended} == {second.path.name}  # 7 epochs of two phases have a first of 5, not 7
+
+
+def test_one_epoch_has_no_second_phase(large_digits: dict[str, str], tmp_path: Path) -> None:
+    rows = reproduce(["a2"], epochs=1, data=large_digits, runs=tmp_path, progress=False)
+    assert [row.as_published and row.as_published.epochs for row in rows] == [1, 1]
+
+
+def test_the_table_keeps_what_an_earlier_call_measured(large_digits: dict[str, str], tmp_path: Path) -> None:
+    for ids, corrected in ((["a1-1"], True), (["a1-2"], False), (["a1-1"], False)):
+        reproduce(ids, corrected=corrected, epochs=1, data=large_digits, runs=tmp_path, progress=False)
+    first, second = table.load(tmp_path / "articles.json")
+    assert (first.system.id, second.system.id) == ("a1-1", "a1-2")
+    assert first.corrected is not None
+    assert second.as_published is not None
+
+
+def test_a_training_that_diverged_is_told_and_not_tried_again(large_digits: dict[str, str], tmp_path: Path) -> None:
+    recipe = imagette.Recipe.load("a1-2", ["train.epochs=1"]).replace(**{"data.path": large_digits["mnist"]})
+    with pytest.raises(Diverged):
+        imagette.train(recipe.replace(**{"optim.lr": 1e38}), runs=tmp_path, progress=False)
+    page = tmp_path / "a1-2-1" / "recipe.toml"
+    page.write_text(page.read_text().replace("1e+38", "0.001").replace("1e38", "0.001"))
+    with pytest.raises(Diverged, match=r"(?s)1 of the trainings.*a1-2"):
+        reproduce(["a1-2"], epochs=1, data=large_digits, runs=tmp_path, progress=False)
+    assert names(tmp_path) == ["a1-2-1"]
 
 
 def test_what_cannot_be_had_does_not_keep_back_the_others(tmp_path: Path, large_digits: dict[str, str]) -> None:
-    only = {"mnist": large_digits["mnist"], "cifar10": str(tmp_path / "away")}
+    only = {"mnist": large_digits["mnist"]}
     with pytest.raises(EnvironmentFault, match=r"(?s)1 of the trainings.*a4: Fashion-MNIST could not be had.*articles"):
         reproduce(["a1-2", "a4", "a4-variant"], epochs=1, data=only, runs=tmp_path, progress=False)
     lines = (tmp_path / "articles.md").read_text().splitlines()

@@ -11,7 +11,7 @@ from imagette.articles import curves, table
 from imagette.articles.published import chosen
 from imagette.articles.table import Measured, Row
 from imagette.core.console import say
-from imagette.core.errors import Diverged, EnvironmentFault, ImagetteError
+from imagette.core.errors import Diverged, ImagetteError, InputError, Interrupted
 from imagette.data import catalog
 from imagette.recipe.schema import Recipe
 from imagette.recipe.show import differences
@@ -21,7 +21,7 @@ from imagette.runs.run import Run
 
 QUICK_IMAGES, QUICK_EPOCHS = 10_000, 5
 IN_NAME_ONLY = ("name", "about", "train.checkpoint_seconds")
-MEASURING_ONLY = ("evaluate.", "traps.test_without_eval", "traps.evaluate_normalize", "traps.grayscale_of_gray")
+MEASURING_ONLY = ("evaluate.", "traps.test_without_eval", "traps.grayscale_of_gray")
 
 
 def reproduce(
@@ -31,7 +31,7 @@ def reproduce(
     quick: bool = False,
     epochs: int | None = None,
     data: Mapping[str, str] | None = None,
-    runs: str | Path = "runs/articles",
+    runs: str | Path | None = None,
     progress: bool = True,
 ) -> list[Row]:
     """Train systems of the articles and compare them with what was published.
@@ -45,16 +45,16 @@ def reproduce(
         corrected: train each also with its trap mended.
         quick: 10,000 training images and at most 5 epochs: the order of the systems, not their figures.
         epochs: at most so many, where the published number would take too long; the table says so.
-        data: paths to your own copy of a data set, by its name in the catalog.
-        runs: the folder that holds the runs.
+        data: paths to images of your own in place of a data set, by its name in the catalog.
+        runs: the folder that holds the runs: by default ``runs/articles``, or ``runs/articles-quick``.
         progress: show a bar on a terminal, plain lines elsewhere.
 
     Returns:
         One row a system.
 
     Raises:
-        InputError: for an id or a data set that does not exist.
-        EnvironmentFault: after all others are done, when a system's data could not be had.
+        InputError: for an id, a data set or a path that does not exist.
+        ImagetteError: when all others are done, for the trainings that failed: of the kind that the first one had.
         Interrupted: when a signal asked to stop; the same call goes on.
 
     Example:
@@ -64,12 +64,11 @@ def reproduce(
           hint: did you mean 'a4'? Available: a0, a1, a1-1, a1-2, a1-3, a1-4, a2, a2-1, a2-2, a3, a3-1, a3-2, a3-3, \
 a3-4, a3-5, a3-6, a3-7, a3-8, a3-9, a3-9-mismatched, a4, a4-variant
     """
-    systems, root = chosen(ids), Path(runs)
-    for name in data or {}:
-        catalog.entry(name)  # refuses a name that does not exist
+    systems, root = chosen(ids), Path(runs or ("runs/articles-quick" if quick else "runs/articles"))
+    _check_places(data or {})
     check_writable(root)
     rows: list[Row] = []
-    failures: list[str] = []
+    failures: dict[str, ImagetteError] = {}
     for number, system in enumerate(systems, start=1):
         row = Row(system)
         rows.append(row)
@@ -78,19 +77,31 @@ a3-4, a3-5, a3-6, a3-7, a3-8, a3-9, a3-9-mismatched, a4, a4-variant
             say(f"{number}/{len(systems)}  {name}: {recipe.about}")
             try:
                 measured = _measured(recipe, root, progress)
-            except (EnvironmentFault, Diverged) as error:
+            except Interrupted:
+                raise
+            except ImagetteError as error:
                 say(f"{name}: {error.message}")
-                failures.append(f"{name}: {error.message.splitlines()[0].rstrip(':')}")
+                failures[name] = error
             else:
                 row.add(measured, Recipe.load(name).train.epochs, is_corrected=name == system.corrected)
-        table.save(rows, root)
-        curves.save(rows, root)
+        curves.save(table.save(rows, root), root)
     if failures:
-        raise EnvironmentFault(
-            f"{len(failures)} of the trainings could not be done:" + "".join(f"\n  - {line}" for line in failures),
-            hint=f"the others are in {root / 'articles.md'}; the same command tries again",
+        lines = [f"\n  - {name}: {error.message.splitlines()[0].rstrip(':')}" for name, error in failures.items()]
+        raise type(next(iter(failures.values())))(
+            f"{len(failures)} of the trainings could not be done:{''.join(lines)}",
+            hint=f"the others are in {root / 'articles.md'}; when the cause is mended, give the same command again",
         )
     return rows
+
+
+def _check_places(data: Mapping[str, str]) -> None:
+    for name, path in data.items():
+        catalog.entry(name)  # refuses a name that does not exist
+        if not Path(path).expanduser().exists():
+            raise InputError(
+                f"data for {name}: no file or folder {path!r}",
+                hint="images of your own; the publishers' files are found by IMAGETTE_DATA",
+            )
 
 
 def _adapted(recipe: Recipe, quick: bool, epochs: int | None, data: Mapping[str, str]) -> Recipe:
@@ -102,8 +113,8 @@ def _adapted(recipe: Recipe, quick: bool, epochs: int | None, data: Mapping[str,
         epochs = min(epochs or QUICK_EPOCHS, QUICK_EPOCHS, math.ceil(full / 10))
     if epochs and epochs < full:
         changes["train.epochs"] = epochs
-        if recipe.schedule.restarts:  # a second phase keeps its share
-            changes["schedule.restarts"] = tuple(max(1, at * epochs // full) for at in recipe.schedule.restarts)
+        restarts = (at * epochs // full for at in recipe.schedule.restarts)  # a second phase keeps its share
+        changes["schedule.restarts"] = tuple(at for at in restarts if at)
     if recipe.data.name in data:
         changes["data.path"] = str(Path(data[recipe.data.name]).expanduser().resolve())
     return recipe.replace(**changes) if changes else recipe
@@ -114,6 +125,8 @@ def _measured(recipe: Recipe, root: Path, progress: bool) -> Measured:
     runs = list(_runs(root))
     for run in runs:
         if _differ_only(recipe, run.recipe, IN_NAME_ONLY):
+            if run.status["state"] == "diverged":  # it would again, at the same step
+                raise Diverged(run.status["message"])
             return Measured.of(run if _finished(run) else fit.resume(run.path, progress=progress))
     for run in runs:
         # Without validation images, how a net is measured changes nothing of how it is trained.

@@ -6,11 +6,12 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from imagette.articles.published import System
+from imagette.articles.published import SYSTEMS, System
+from imagette.core.console import counted
 from imagette.core.files import atomic_write
 from imagette.data.catalog import CATALOG
 from imagette.runs.run import Run
@@ -56,7 +57,7 @@ class Measured:
         """
         summary, environment, history = run.summary, run.environment, run.history
         plan, test = environment["plan"], test or summary["test"]
-        where = environment["gpus"][0]["name"] if plan["device"] != "cpu" else environment["cpu"]["name"]
+        recalls = [(row["name"], row["recall"]) for row in test["per_class"] if row["recall"] is not None]
         figures = {
             "test": _short(test),
             **({"validation": _short(summary["validation"])} if summary["validation"] else {}),
@@ -67,12 +68,12 @@ class Measured:
             run=run.path.name,
             data=_data_text(summary["data"]),
             figures=figures,
-            worst=sorted(((row["name"], row["recall"]) for row in test["per_class"]), key=lambda pair: pair[1]),
+            worst=sorted(recalls, key=lambda pair: pair[1]),
             confused=[tuple(pair) for pair in test["most_confused"][:3]],
             history={column: [row[column] for row in history] for column in columns},
             epochs=summary["epochs"],
             seconds=sum(row["seconds"] for row in history) / len(history),
-            hardware=f"{where}, {plan['precision']}" + _threads_text(plan),
+            hardware=f"{run.device}, {plan['precision']}, {counted(plan['threads'], 'thread')}",
             torch=environment["packages"]["torch"],
         )
 
@@ -158,17 +159,36 @@ def markdown(rows: Iterable[Row], headings: Sequence[str] = HEADINGS) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def save(rows: Sequence[Row], folder: Path) -> None:
-    """Write ``articles.md``, ``articles.csv`` and ``articles.json``.
+def save(rows: Sequence[Row], folder: Path) -> list[Row]:
+    """Write ``articles.md``, ``articles.csv`` and ``articles.json``; what they say of other systems stays.
+
+    Args:
+        rows: what was measured now.
+        folder: where the files lie.
+
+    Returns:
+        All rows that the files now hold.
 
     Raises:
         EnvironmentFault: when they cannot be written.
     """
+    file = folder / "articles.json"
+    known = {row.system.id: row for row in load(file)} if file.is_file() else {}
+    for row in rows:
+        before = known.get(row.system.id, row)
+        known[row.system.id] = replace(
+            row,
+            as_published=row.as_published or before.as_published,
+            corrected=row.corrected or before.corrected,
+            published_epochs=row.published_epochs or before.published_epochs,
+        )
+    rows = [known[system.id] for system in SYSTEMS if system.id in known]
     page = io.StringIO()
     csv.writer(page, lineterminator="\n").writerows([HEADINGS, *(row.cells() for row in rows)])
     atomic_write(folder / "articles.csv", page.getvalue())
     atomic_write(folder / "articles.md", markdown(rows))
-    atomic_write(folder / "articles.json", json.dumps([asdict(row) for row in rows], indent=1) + "\n")
+    atomic_write(file, json.dumps([asdict(row) for row in rows], indent=1) + "\n")
+    return rows
 
 
 def load(file: Path) -> list[Row]:
@@ -194,12 +214,6 @@ def _data_text(data: dict[str, Any]) -> str:
     several = name in CATALOG and len(CATALOG[name].divisions) > 1
     division = f" ({data['division']})" if several else ""
     return f"{name}{division}, {data['train']:,} training images"
-
-
-def _threads_text(plan: dict[str, Any]) -> str:
-    if plan["device"] != "cpu":
-        return ""
-    return ", 1 thread" if plan["threads"] == 1 else f", {plan['threads']} threads"
 
 
 def _short(figures: dict[str, Any]) -> dict[str, Any]:

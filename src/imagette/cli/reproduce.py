@@ -21,8 +21,16 @@ from imagette.core.errors import InputError
 @click.option("--corrected", is_flag=True, help="Train each system also with its mistake mended.")
 @click.option("--quick", is_flag=True, help="10,000 images, at most 5 epochs: the order, not the figures.")
 @click.option("--epochs", type=click.IntRange(min=1), help="Train at most so many; the table says how many.")
-@click.option("--data", "places", multiple=True, metavar="NAME=PATH", help="Your own copy of a data set.")
-@click.option("--runs", default="runs/articles", show_default=True, metavar="DIR", help="Where runs and table go.")
+@click.option(
+    "--data",
+    "places",
+    multiple=True,
+    metavar="NAME=PATH",
+    help="Images of your own in place of a data set: a folder, a CSV, an .npz.",
+)
+@click.option(
+    "--runs", metavar="DIR", help="Where runs and table go.  [default: runs/articles, or runs/articles-quick]"
+)
 @arguments.quiet
 def command(
     ids: tuple[str, ...],
@@ -30,7 +38,7 @@ def command(
     quick: bool,
     epochs: int | None,
     places: tuple[str, ...],
-    runs: str,
+    runs: str | None,
     quiet: bool,
 ) -> None:
     """Train the five articles' systems and compare them with what was published.
@@ -41,6 +49,7 @@ def command(
     Stop it whenever you like: the same command goes on where it was, and never trains anything twice.
     """
     data = dict(map(_place, places))
+    runs = runs or ("runs/articles-quick" if quick else "runs/articles")
     from imagette.articles.published import chosen
 
     chosen(ids)  # a wrong name shows before torch is loaded

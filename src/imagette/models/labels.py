@@ -112,7 +112,8 @@ def of_call(node: fx.Node) -> Label:
 
 def _argument(node: fx.Node, name: str) -> Any:
     place = PLACES.get(name, len(node.args))
-    return node.kwargs.get(name, node.args[place] if place < len(node.args) else None)
+    value = node.kwargs.get(name, node.args[place] if place < len(node.args) else None)
+    return None if isinstance(value, fx.Node) else value  # computed, not set: a functional convolution's weight
 
 
 def _of_class(layer: type[nn.Module], ask: Callable[[str], Any]) -> Label:

@@ -9,6 +9,7 @@ from imagette.models.blocks import Shape
 from imagette.recipe import models as specs
 
 WHITENED = 2_000  # images whose patches the whitening is computed from
+PATCHES = 400_000  # of them, at most: what the machine can hold
 SIDE = 3
 EPSILON = 5e-4  # keeps patches that hardly vary from being blown up
 MOMENTUM = 0.4  # of the batch statistics: a short training has few batches to average over
@@ -91,7 +92,8 @@ class WhiteningStem(nn.Conv2d):
         """Set the filters from images (N, C, H, W) float32; a few thousand are enough."""
         size = self.in_channels * SIDE * SIDE
         inner = images[:, :, 1:, 1:]  # where the convolution looks, but for the padding
-        patches = inner.unfold(2, SIDE, 2).unfold(3, SIDE, 2).permute(0, 2, 3, 1, 4, 5).reshape(-1, size).double()
+        patches = inner.unfold(2, SIDE, 2).unfold(3, SIDE, 2).permute(0, 2, 3, 1, 4, 5).reshape(-1, size)
+        patches = patches[:: -(-len(patches) // PATCHES)].double()
         values, vectors = torch.linalg.eigh(torch.cov(patches.T, correction=0).reshape(size, size))
         filters = (vectors / (values.clamp(min=0) + EPSILON).sqrt()).T.flip(0)  # the strongest first
         filters = filters.reshape(size, self.in_channels, SIDE, SIDE)

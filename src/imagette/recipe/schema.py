@@ -138,7 +138,7 @@ class Evaluate(Section):
     """How figures are measured."""
 
     batch_size: PositiveInt = 500
-    """Images per forward pass; changes the speed, not the figures."""
+    """Images per forward pass; changes the speed, not the figures (but with ``traps.test_without_eval``)."""
     mirror: bool = False
     """Average the answers to an image and to its mirror image: twice the time; not for digits and letters."""
     confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95

@@ -70,18 +70,11 @@ def _facts(run: Run) -> list[tuple[str, str]]:
         ("seconds", ", ".join(f"{name} {value:.1f}" for name, value in seconds.items())),
         (
             "hardware",
-            f"{_device(environment)}; {plan['device']}, {plan['precision']}, {counted(plan['threads'], 'thread')}",
+            f"{run.device}; {plan['device']}, {plan['precision']}, {counted(plan['threads'], 'thread')}",
         ),
         ("versions", f"imagette {environment['packages']['imagette']}, torch {environment['packages']['torch']}"),
         ("command", environment["command"]),
     ]
-
-
-def _device(environment: dict[str, Any]) -> str:
-    """Name what the run was trained on."""
-    kind, _, number = environment["plan"]["device"].partition(":")
-    device = environment["cpu"] if kind == "cpu" else environment["gpus"][int(number or 0)]
-    return str(device["name"])
 
 
 def _mistakes(run: Run) -> tuple[list[dict[str, Any]], int]:

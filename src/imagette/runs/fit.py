@@ -138,8 +138,8 @@ def extend(
     Schedules that do not depend on the length (constant, step, multistep, plateau) go on as if the epochs had been
     asked for at first. Cosine, one-cycle and linear have come to their end: they start anew over the added epochs,
     from ``factor`` times the rate; so do constant, step and multistep if a factor is given. Either way the new run's
-    recipe, trained from nothing, gives the same weights (unless the old run stopped early: then its schedule was
-    made for more epochs than it had).
+    recipe, trained from nothing by the same plan, gives the same weights (unless the old run stopped early: then its
+    schedule was made for more epochs than it had).
 
     Args:
         path: the finished run's folder, or its name under ``runs/``.

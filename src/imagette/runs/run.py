@@ -33,7 +33,7 @@ class Run:
     Args:
         path: its folder, or its name under ``runs/``.
         module: your own model, where the recipe's is ``custom`` without a factory.
-        recipe: by whose ``[evaluate]`` and ``[traps]`` it is measured, in place of the run's own.
+        recipe: by whose ``[evaluate]`` and ``traps.test_without_eval`` it is measured, in place of the run's own.
 
     Raises:
         InputError: when there is no run, or one that a newer version wrote.
@@ -68,6 +68,14 @@ class Run:
     def environment(self) -> dict[str, Any]:
         """Versions, hardware, command and plan of the training."""
         return self.folder.read("environment.json")
+
+    @property
+    def device(self) -> str:
+        """What the maker calls the processor or GPU that it was trained on."""
+        environment = self.environment
+        kind, _, number = environment["plan"]["device"].partition(":")
+        device = environment["cpu"] if kind == "cpu" else environment["gpus"][int(number or 0)]
+        return str(device["name"])
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -116,8 +124,9 @@ class Run:
         layout = torch.channels_last if channels_last else torch.contiguous_format
         module = module.to(memory_format=layout)  # type: ignore[call-overload]
         torch.set_num_threads(facts["threads"])  # the last bits of a figure depend on it
+        batch_size = self._recipe.evaluate.batch_size if self._recipe else facts["batch_size"]
         mirror, without_eval = self.recipe.evaluate.mirror, self.recipe.traps.test_without_eval
-        return Predictor(module, classes, preprocessing, facts["batch_size"], channels_last, mirror, without_eval)
+        return Predictor(module, classes, preprocessing, batch_size, channels_last, mirror, without_eval)
 
     @cached_property
     def splits(self) -> Splits:

@@ -281,3 +281,25 @@ def test_predicting_an_array_and_a_wrong_shape(finished: imagette.Run) -> None:
     json.dumps(first)
     with pytest.raises(InputError, match="the model takes"):
         finished.predict(pixels[:, :, :7])
+
+
+def test_a_run_ends_sooner_or_later_if_its_schedule_allows(tmp_path: Path) -> None:
+    plain = recipe("train.epochs=5", "schedule.name=constant")
+    for epochs in (3, 7):
+        path = stopped_after(2, plain, tmp_path)
+        run = imagette.resume(path, epochs=epochs, progress=False)
+        whole = imagette.train(plain.replace(**{"train.epochs": epochs}), runs=tmp_path / "whole", progress=False)
+        assert run.summary["epochs"] == epochs
+        assert table(run.path) == table(whole.path)
+        assert run.recipe == whole.recipe
+
+
+def test_epochs_that_are_done_or_that_a_schedule_was_made_for_cannot_be_taken_back(tmp_path: Path) -> None:
+    path = stopped_after(2, recipe("train.epochs=5", "schedule.name=constant"), tmp_path)
+    with pytest.raises(InputError, match=r"has begun epoch [23]"):
+        imagette.resume(path, epochs=1, progress=False)
+    bound = stopped_after(2, recipe("train.epochs=5", "schedule.name=cosine"), tmp_path)
+    before = (bound / "recipe.toml").read_bytes()
+    with pytest.raises(InputError, match="was made for 5"):
+        imagette.resume(bound, epochs=4, progress=False)
+    assert (bound / "recipe.toml").read_bytes() == before

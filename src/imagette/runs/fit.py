@@ -105,23 +105,26 @@ def train(
     return show(stream(recipe, model=model, runs=runs), visible=progress)
 
 
-def resume(path: PathLike, *, model: nn.Module | None = None, progress: bool = True) -> Run:
+def resume(path: PathLike, *, epochs: int | None = None, model: nn.Module | None = None, progress: bool = True) -> Run:
     """Go on with an interrupted run, bit for bit as if it had never stopped; a finished one is left as it is.
 
     Args:
         path: the run's folder, or its name under ``runs/``.
+        epochs: end after so many in all, sooner or later than its recipe says; for a schedule that does not depend on
+            the length (constant, step, multistep, plateau).
         model: your own module, where the run began with one.
         progress: show a bar on a terminal, plain lines elsewhere.
 
     Raises:
-        InputError: when recipe or data have changed, no checkpoint is valid, or another process trains in the folder.
+        InputError: when recipe or data have changed, no checkpoint is valid, another process trains in the folder, or
+            the number of epochs cannot be changed to this one.
         ImagetteError: as ``stream`` does.
     """
     folder = RunFolder(Path(path))
     if folder.status()["state"] == "finished":
         say(f"{folder.path} is finished; for more epochs: imagette extend {folder.path} --epochs 10")
         return Run(folder.path, model)
-    return show(_resumed(folder, model), visible=progress)
+    return show(_resumed(folder, epochs, model), visible=progress)
 
 
 def extend(
@@ -162,8 +165,10 @@ def extend(
     return show(_extended(parent, epochs, factor, model, runs), visible=progress)
 
 
-def _resumed(folder: RunFolder, model: nn.Module | None) -> Iterator[RunEvent]:
+def _resumed(folder: RunFolder, epochs: int | None, model: nn.Module | None) -> Iterator[RunEvent]:
     with folder.lock():
+        if epochs is not None:
+            _set_epochs(folder, epochs)
         for leftover in folder.path.glob(".*.tmp"):  # of a killed write
             leftover.unlink()
         saved = checkpoint.load_latest(folder.checkpoints)
@@ -182,6 +187,20 @@ def _resumed(folder: RunFolder, model: nn.Module | None) -> Iterator[RunEvent]:
             training.restore(saved.tensors, saved.facts)
         clock.split("prepare")
         yield from Session(run, splits, training, clock.seconds).events()
+
+
+def _set_epochs(folder: RunFolder, epochs: int) -> None:
+    recipe, environment = folder.recipe(), folder.read("environment.json")
+    if recipe.schedule.name in BOUND_TO_LENGTH:
+        raise InputError(
+            f"{epochs} epochs, but the schedule {recipe.schedule.name!r} of {folder.path} was made for "
+            f"{recipe.train.epochs}",
+            hint="let it come to its end: imagette resume without --epochs; then imagette extend",
+        )
+    begun = -(-folder.status()["step"] // environment["plan"]["steps_per_epoch"])
+    if epochs < max(begun, 1):
+        raise InputError(f"{epochs} epochs, but {folder.path} has begun epoch {begun}", hint=f"give at least {begun}")
+    folder.write_recipe(recipe.replace(**{"train.epochs": epochs}))
 
 
 def _extended(
@@ -238,10 +257,11 @@ def _check_recipe(recipe: Recipe, saved: Mapping[str, Any], path: Path) -> None:
     Raises:
         InputError: naming every value that differs.
     """
+    free = FREE if recipe.schedule.name in BOUND_TO_LENGTH else (*FREE, "train.epochs")
     changed = [
         f"{key}: {was} in the checkpoint, {now} in recipe.toml"
         for key, was, now in differences(Recipe.model_validate(saved), recipe)
-        if not key.startswith(FREE)
+        if not key.startswith(free)
     ]
     if changed:
         raise InputError(

@@ -72,6 +72,10 @@ class RunFolder:
                 f"{file}: cannot be read: {error}", hint="restore it from a copy, or train anew"
             ) from error
 
+    def write_recipe(self, recipe: Recipe) -> None:
+        """Put another recipe in the place of the run's own, whole or not at all."""
+        atomic_write(self.path / "recipe.toml", to_toml(recipe))
+
     def read(self, name: str) -> dict[str, Any]:
         """Read one JSON page.
 

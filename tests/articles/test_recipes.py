@@ -54,9 +54,11 @@ def test_every_recipe_trains_and_is_tested(name: str, large_digits: dict[str, st
 
 def test_an_article_stands_for_its_systems_in_order() -> None:
     assert [system.id for system in chosen(["a1", "a0"])] == ["a0", "a1-1", "a1-2", "a1-3", "a1-4"]
-    assert chosen([]) == list(SYSTEMS)
+    assert list(chosen()) == list(SYSTEMS)
+    assert [name for names in chosen(corrected=True).values() for name in names] == RECIPES
+    assert list(chosen(["a3-9-corrected", "a1-4"]).values()) == [["a1-4"], ["a3-9-corrected"]]
 
 
 def test_all_wrong_ids_are_named() -> None:
-    with pytest.raises(InputError, match=r"(?s)'a7', 'b'.*Available: a0, a1"):
+    with pytest.raises(InputError, match=r"(?s)'a7', 'b'.*Available: a0, a0-corrected, a1, a1-1"):
         chosen(["a7", "a1", "b"])

@@ -24,7 +24,7 @@ class System:
     """
 
     id: str
-    published: Mapping[str, float] = field(default_factory=dict)
+    published: Mapping[str, float] = field(default_factory=dict, hash=False)
     trap: str = ""
 
     @property
@@ -64,18 +64,29 @@ SYSTEMS = (
 """Every system, in the order in which a newcomer meets them in ``docs/articles.md``, article by article."""
 
 
-def chosen(ids: Iterable[str]) -> list[System]:
-    """Give the systems of some ids; an article's id stands for all of its systems, no id for every one.
+def chosen(ids: Iterable[str] = (), corrected: bool = False) -> dict[System, list[str]]:
+    """Give the systems of some ids, each with the names of its recipes that are meant.
+
+    Args:
+        ids: of systems (``a3-6``), of corrected ones (``a3-6-corrected``) or of whole articles (``a3``); none means
+            every system.
+        corrected: take each system's corrected recipe too.
 
     Raises:
         InputError: naming every id that does not exist.
 
     Example:
-        >>> [system.id for system in chosen(["a2"])]
-        ['a2-1', 'a2-2']
+        >>> list(chosen(["a2-1", "a2-2-corrected"], corrected=True).values())
+        [['a2-1', 'a2-1-corrected'], ['a2-2-corrected']]
     """
-    names = list(ids)
-    known = {system.id for system in SYSTEMS} | {system.article for system in SYSTEMS}
-    if wrong := [name for name in names if name not in known]:
+    names = set(ids)
+    known = {name for system in SYSTEMS for name in (system.id, system.corrected, system.article) if name}
+    if wrong := sorted(names - known):
         raise InputError(f"no system {', '.join(map(repr, wrong))}", hint=suggestion(wrong[0], known))
-    return [system for system in SYSTEMS if not names or {system.id, system.article} & set(names)]
+    found: dict[System, list[str]] = {}
+    for system in SYSTEMS:
+        asked = not names or bool({system.id, system.article} & names)
+        mended = system.corrected and (system.corrected in names or (asked and corrected))
+        if recipes := [system.id] * asked + [system.corrected] * bool(mended):
+            found[system] = recipes
+    return found

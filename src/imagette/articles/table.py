@@ -149,7 +149,7 @@ def markdown(rows: Iterable[Row], headings: Sequence[str] = HEADINGS) -> str:
 
     Example:
         >>> from imagette.articles.published import chosen
-        >>> print(markdown([Row(chosen(["a1-2"])[0])], ("id", "data", "published")))
+        >>> print(markdown([Row(next(iter(chosen(["a1-2"]))))], ("id", "data", "published")))
         | id | data | published |
         | --- | --- | --- |
         | a1-2 | - | test 92.1 |

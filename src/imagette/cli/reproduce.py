@@ -43,7 +43,8 @@ def command(
 ) -> None:
     """Train the five articles' systems and compare them with what was published.
 
-    ID is a system (a3-6) or an article (a3); without one, all are trained, which takes days on a CPU.
+    ID is a system (a3-6), a corrected one (a3-6-corrected) or an article (a3); without one, all are trained, which
+    takes days on a CPU.
     `imagette recipes list` names them.
 
     Stop it whenever you like: the same command goes on where it was, and never trains anything twice.

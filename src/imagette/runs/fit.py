@@ -22,23 +22,13 @@ from imagette.engine import device, probe
 from imagette.engine.loop import Training
 from imagette.engine.plan import Plan
 from imagette.recipe.schema import Recipe
-from imagette.recipe.show import differences
-from imagette.runs import checkpoint
+from imagette.runs import changes, checkpoint
 from imagette.runs.folder import RunFolder, check_writable
 from imagette.runs.progress import show
 from imagette.runs.run import Run, check_fingerprints, fingerprints
 from imagette.runs.session import RunEvent, Session
 
 PathLike = str | os.PathLike[str]
-FREE = (
-    "name",
-    "about",
-    "train.checkpoint_seconds",
-    "evaluate.confidence",
-    "evaluate.bins",
-    "traps.grayscale_of_gray",
-)  # what a resume may change: no weight depends on it
-BOUND_TO_LENGTH = ("cosine", "onecycle", "linear")
 
 
 def stream(recipe: Recipe | str, *, model: nn.Module | None = None, runs: PathLike = "runs") -> Iterator[RunEvent]:
@@ -168,14 +158,14 @@ def extend(
 def _resumed(folder: RunFolder, epochs: int | None, model: nn.Module | None) -> Iterator[RunEvent]:
     with folder.lock():
         if epochs is not None:
-            _set_epochs(folder, epochs)
+            changes.set_epochs(folder, epochs)
         for leftover in folder.path.glob(".*.tmp"):  # of a killed write
             leftover.unlink()
         saved = checkpoint.load_latest(folder.checkpoints)
         recipe = folder.recipe()
         run = Run(folder.path, model)
         if saved is not None:
-            _check_recipe(recipe, saved.facts["recipe"], folder.path)
+            changes.check_unchanged(recipe, saved.facts["recipe"], folder.path)
         clock = _Clock()
         splits = data.load(recipe.data)
         clock.split("load")
@@ -189,27 +179,13 @@ def _resumed(folder: RunFolder, epochs: int | None, model: nn.Module | None) -> 
         yield from Session(run, splits, training, clock.seconds).events()
 
 
-def _set_epochs(folder: RunFolder, epochs: int) -> None:
-    recipe, environment = folder.recipe(), folder.read("environment.json")
-    if recipe.schedule.name in BOUND_TO_LENGTH:
-        raise InputError(
-            f"{epochs} epochs, but the schedule {recipe.schedule.name!r} of {folder.path} was made for "
-            f"{recipe.train.epochs}",
-            hint="let it come to its end: imagette resume without --epochs; then imagette extend",
-        )
-    begun = -(-folder.status()["step"] // environment["plan"]["steps_per_epoch"])
-    if epochs < max(begun, 1):
-        raise InputError(f"{epochs} epochs, but {folder.path} has begun epoch {begun}", hint=f"give at least {begun}")
-    folder.write_recipe(recipe.replace(**{"train.epochs": epochs}))
-
-
 def _extended(
     parent: RunFolder, epochs: int, factor: float | None, model: nn.Module | None, runs: PathLike | None
 ) -> Iterator[RunEvent]:
     saved = checkpoint.load_latest(parent.checkpoints)
     if saved is None:
         raise InputError(f"{parent.path} has no checkpoint to go on from")
-    recipe = _longer(parent.recipe(), saved.facts["progress"]["epoch"], epochs, factor)
+    recipe = changes.longer(parent.recipe(), saved.facts["progress"]["epoch"], epochs, factor)
     clock = _Clock()
     splits = data.load(recipe.data)
     clock.split("load")
@@ -229,45 +205,6 @@ def _extended(
             shutil.copyfile(parent.path / name, folder.path / name)
     with folder.lock():
         yield from Session(Run(folder.path, model), splits, training, clock.seconds).events()
-
-
-def _longer(recipe: Recipe, done: int, epochs: int, factor: float | None) -> Recipe:
-    changes: dict[str, Any] = {"train.epochs": done + epochs}
-    schedule = recipe.schedule
-    if schedule.name == "plateau" and factor is not None:
-        raise InputError(
-            f"a factor of {factor:g}, but the schedule 'plateau' does not start anew",
-            hint="leave it out; to change the rate, train the run's recipe.toml with another schedule",
-        )
-    if schedule.name in BOUND_TO_LENGTH or factor is not None:
-        if schedule.restarts and factor not in (None, schedule.restart_factor):
-            raise InputError(
-                f"a factor of {factor:g}, but this run has started anew with {schedule.restart_factor:g} before",
-                hint="one factor serves every restart of a recipe: leave it out",
-            )
-        changes["schedule.restarts"] = (*schedule.restarts, done)
-        chosen = 0.1 if factor is None else factor
-        changes["schedule.restart_factor"] = schedule.restart_factor if schedule.restarts else chosen
-    return recipe.replace(**changes)
-
-
-def _check_recipe(recipe: Recipe, saved: Mapping[str, Any], path: Path) -> None:
-    """Refuse a recipe by which the checkpoint was not made.
-
-    Raises:
-        InputError: naming every value that differs.
-    """
-    free = FREE if recipe.schedule.name in BOUND_TO_LENGTH else (*FREE, "train.epochs")
-    changed = [
-        f"{key}: {was} in the checkpoint, {now} in recipe.toml"
-        for key, was, now in differences(Recipe.model_validate(saved), recipe)
-        if not key.startswith(free)
-    ]
-    if changed:
-        raise InputError(
-            f"{path}: the checkpoint was made by another recipe:\n  " + "\n  ".join(changed),
-            hint="put these values back, or train the changed recipe as a new run: imagette train recipe.toml",
-        )
 
 
 def _warn_of_changes(environment: Mapping[str, Any]) -> None:

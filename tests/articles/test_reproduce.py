@@ -150,6 +150,7 @@ def test_a_stopped_reproduction_goes_on_where_it_was(tmp_path: Path, large_digit
     process.send_signal(signal.SIGTERM)
     message = process.communicate(timeout=60)[1]
     assert process.returncode == 75, message
+    assert "the same command goes on" in message
     first = imagette.load(tmp_path / "a1-3-1")
     assert first.status["state"] == "interrupted"
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -76,8 +76,8 @@ def reproduce(
             say(f"{number}/{len(systems)}  {name}: {recipe.about}")
             try:
                 measured = _measured(recipe, root, progress)
-            except Interrupted:
-                raise
+            except Interrupted as error:
+                raise Interrupted(error.message, hint="the same command goes on where it was") from error
             except ImagetteError as error:
                 say(f"{name}: {error.message}")
                 failures[name] = error

@@ -26,15 +26,13 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 
 import record
+from bound import COLOUR, GRAY, through_the_engine
 from imagette import models
 from imagette.data.imageset import ImageSet
 from imagette.engine import probe
-from imagette.engine.events import EpochDone
 from imagette.engine.loop import Training
 from imagette.engine.plan import Plan
 from imagette.recipe.schema import Recipe
-
-GRAY, COLOUR = (1, 28, 28), (3, 32, 32)
 
 
 @dataclass(frozen=True)
@@ -103,16 +101,6 @@ def articles_way(recipe: Recipe, images: ImageSet, case: Case) -> Callable[[], N
     return steps
 
 
-def our_way(training: Training) -> Callable[[], None]:
-    """Give the function that runs one epoch, a round of steps, of the real loop."""
-    epochs = (event for event in training.events() if isinstance(event, EpochDone))
-
-    def epoch() -> None:
-        next(epochs)
-
-    return epoch
-
-
 def measure(case: Case, rounds: int) -> dict[str, Any]:
     """Time both sides in turns."""
     recipe = Recipe.load(case.recipe, ["train.precision=auto", "train.epochs=1000000", "train.keep=last"])
@@ -127,7 +115,7 @@ def measure(case: Case, rounds: int) -> dict[str, Any]:
     )
     plan = probe.chosen(recipe, Plan.make(recipe, n), case.shape, 10)
     training = Training(recipe, images, None, plan)
-    sides = {"articles": articles_way(recipe, images, case), "ours": our_way(training)}
+    sides = {"articles": articles_way(recipe, images, case), "ours": through_the_engine(training)}
     threads = {"articles": torch.get_num_threads(), "ours": plan.threads}
     rows: dict[str, list[float]] = {name: [] for name in sides}
     for number in range(-1, rounds):  # the first round is for caches and kernel choice

@@ -64,6 +64,16 @@ SYSTEMS = (
 """Every system, in the order in which a newcomer meets them in ``docs/articles.md``, article by article."""
 
 
+def folder(quick: bool) -> str:
+    """Name the folder that holds the runs where nobody names another; quick figures stand apart from full ones.
+
+    Example:
+        >>> folder(quick=True)
+        'runs/articles-quick'
+    """
+    return "runs/articles-quick" if quick else "runs/articles"
+
+
 def chosen(ids: Iterable[str] = (), corrected: bool = False) -> dict[System, list[str]]:
     """Give the systems of some ids, each with the names of its recipes that are meant.
 

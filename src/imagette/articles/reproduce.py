@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from imagette.articles import curves, table
-from imagette.articles.published import chosen
+from imagette.articles.published import chosen, folder
 from imagette.articles.table import Measured, Row
 from imagette.core.console import say
 from imagette.core.errors import Diverged, ImagetteError, InputError, Interrupted
@@ -63,7 +63,7 @@ def reproduce(
         imagette.core.errors.InputError: no system 'a5'
           hint: ...
     """
-    systems, root = chosen(ids, corrected), Path(runs or ("runs/articles-quick" if quick else "runs/articles"))
+    systems, root = chosen(ids, corrected), Path(runs or folder(quick))
     _check_places(data or {})
     check_writable(root)
     rows: list[Row] = []

@@ -50,9 +50,9 @@ def command(
     Stop it whenever you like: the same command goes on where it was, and never trains anything twice.
     """
     data = dict(map(_place, places))
-    runs = runs or ("runs/articles-quick" if quick else "runs/articles")
-    from imagette.articles.published import chosen
+    from imagette.articles.published import chosen, folder
 
+    runs = runs or folder(quick)
     chosen(ids)  # a wrong name shows before torch is loaded
     from imagette.articles import table
     from imagette.articles.reproduce import reproduce

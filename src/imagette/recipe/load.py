@@ -7,8 +7,10 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import ValidationError
@@ -31,8 +33,9 @@ class Resolved:
     origins: Mapping[str, str]
 
 
-def shipped() -> dict[str, Path]:
-    """Name every shipped recipe.
+@cache
+def shipped() -> Mapping[str, Path]:
+    """Name every shipped recipe; the folder is read once.
 
     Example:
         >>> "digits" in shipped()
@@ -40,7 +43,7 @@ def shipped() -> dict[str, Path]:
     """
     folder = Path(str(resources.files("imagette") / "recipes"))
     own, articles = sorted(folder.glob("*.toml")), sorted((folder / "articles").glob("*.toml"))
-    return {file.stem: file for file in [*own, *articles]}
+    return MappingProxyType({file.stem: file for file in [*own, *articles]})
 
 
 def resolve(target: str, overrides: Sequence[str] = ()) -> Resolved:

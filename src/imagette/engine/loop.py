@@ -17,6 +17,7 @@ from imagette.core.errors import Diverged, InputError
 from imagette.data.augment import Augmentation, Normalize
 from imagette.data.batches import Batches, seed_of
 from imagette.data.imageset import ImageSet
+from imagette.engine import allocator
 from imagette.engine import device as devices
 from imagette.engine.events import EpochDone, Event, Finished, Logged, Paused
 from imagette.engine.plan import Plan
@@ -73,6 +74,7 @@ class Training:
                 hint="lower train.batch_size",
             )
         torch.set_num_threads(self.plan.threads)
+        allocator.keep_freed_memory()
         self.device = devices.pick(self.plan.device)
         if self.device.type == "cuda":
             torch.cuda.set_device(self.device)  # the one whose dropout is seeded

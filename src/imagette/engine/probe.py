@@ -12,6 +12,7 @@ import torch
 
 from imagette import models, optim
 from imagette.data.augment import Normalize
+from imagette.engine import allocator
 from imagette.engine import device as devices
 from imagette.engine.plan import Plan
 from imagette.engine.step import Step
@@ -90,6 +91,7 @@ def step_seconds(recipe: Recipe, plan: Plan, shape: Shape, classes: int) -> floa
     plan = replace(plan, compile=False)  # compiling would take longer than all that is timed
     device = devices.pick(plan.device)
     torch.set_num_threads(plan.threads)
+    allocator.keep_freed_memory()
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         module = models.build(recipe.model, shape, classes)
         module = module.to(device, memory_format=plan.memory_format).train()  # type: ignore[call-overload]

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from imagette.engine.plan import Plan
+from imagette.optim.bare import bare_step
 
 
 class MovingAverage:
@@ -60,6 +61,7 @@ class Step:
         average: MovingAverage | None = None,
     ) -> None:
         self.optimizer, self.average, self.clip_norm = optimizer, average, clip_norm
+        self._update = bare_step(optimizer)
         self.parameters = [p for p in module.parameters() if p.requires_grad]
         device = torch.device(plan.device)
         self._non_finite, self._one = torch.zeros((), device=device), torch.ones((), device=device)
@@ -102,7 +104,7 @@ class Step:
             torch.nn.utils.clip_grad_norm_(self.parameters, self.clip_norm)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        self.optimizer.step()
+        self._update()
         self.optimizer.zero_grad()
         if self.average is not None:
             self.average.update(step)

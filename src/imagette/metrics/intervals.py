@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import sqrt
+
 from imagette.core.errors import InputError
 
 
@@ -32,7 +34,10 @@ def wilson_interval(successes: int, n: int, confidence: float = 0.95) -> tuple[f
         raise InputError(f"{successes} successes of {n}", hint="0 <= successes <= n, and n is at least 1")
     if not 0 < confidence < 1:
         raise InputError(f"the confidence level is {confidence}", hint="it lies between 0 and 1, such as 0.95")
-    from scipy.stats import binomtest  # here: it takes 0.7 s to import
+    from scipy.special import ndtri  # here: it takes 0.2 s to import
 
-    interval = binomtest(int(successes), int(n)).proportion_ci(confidence, method="wilson")
-    return float(interval.low), float(interval.high)
+    share, z2 = successes / n, float(ndtri((1 + confidence) / 2)) ** 2
+    middle = share + z2 / (2 * n)
+    reach = sqrt(z2 * (share * (1 - share) / n + z2 / (4 * n * n)))
+    low, high = ((middle + sign * reach) / (1 + z2 / n) for sign in (-1, 1))
+    return (0.0 if successes == 0 else low), (1.0 if successes == n else high)  # exactly, whatever rounding does

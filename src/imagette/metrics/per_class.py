@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from imagette.metrics.checks import checked_pair
+from imagette.metrics.confusion import confusion
 from imagette.metrics.intervals import wilson_interval
 
 
@@ -56,21 +56,15 @@ def per_class(
         >>> dog.precision, dog.recall
         (1.0, 0.5)
     """
-    from sklearn.metrics import precision_recall_fscore_support  # here: it takes a second to import
-
-    true, guess = checked_pair(labels, predicted, len(classes))
-    precision, recall, f1, support = precision_recall_fscore_support(
-        true, guess, labels=range(len(classes)), zero_division=np.nan
-    )
+    matrix = confusion(labels, predicted, len(classes))
     rows = []
-    for k, name in enumerate(classes):
-        n = int(support[k])
-        hits = int(np.sum((true == k) & (guess == k)))
-        low, high = wilson_interval(hits, n, confidence) if n else (None, None)
-        rows.append(ClassRow(name, n, _figure(precision[k]), _figure(recall[k]), _figure(f1[k]), low, high))
+    for name, hits, support, called in zip(classes, matrix.diagonal(), matrix.sum(1), matrix.sum(0), strict=True):
+        low, high = wilson_interval(int(hits), int(support), confidence) if support else (None, None)
+        shares = _share(hits, called), _share(hits, support), _share(2 * hits, support + called)
+        rows.append(ClassRow(name, int(support), *shares, low, high))
     return rows
 
 
-def _figure(value: float) -> float | None:
-    """JSON has no NaN."""
-    return None if np.isnan(value) else float(value)
+def _share(part: np.int64, whole: np.int64) -> float | None:
+    """Divide; JSON has no NaN for nothing to divide by."""
+    return float(part / whole) if whole else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from imagette.optim.bare import leave_compiler_alone
 from imagette.optim.groups import groups
 from imagette.recipe.optimizers import SGD, Adam, OptimSpec
 
@@ -35,6 +36,7 @@ def build(module: nn.Module, spec: OptimSpec, fused: bool = True) -> torch.optim
 
     Source: Sutskever et al., 2013 (momentum); Kingma and Ba, 2015 (Adam); Loshchilov and Hutter, 2019 (AdamW).
     """
+    leave_compiler_alone()
     trained = groups(module, spec)
     if isinstance(spec, SGD):
         return torch.optim.SGD(trained, lr=spec.lr, momentum=spec.momentum, nesterov=spec.nesterov, fused=fused)

@@ -1,0 +1,47 @@
+"""An optimizer takes the same steps bare as torch's own, and torch's compiler stays where it is."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from imagette import optim
+from imagette.optim.bare import bare_step
+from imagette.recipe.optimizers import SGD, Adam, AdamW
+
+PROGRAM = """
+import os, sys
+import imagette
+few = ["train.epochs=1", "model.name=linear"]
+imagette.train(imagette.Recipe.load(sys.argv[1], few), runs=os.path.dirname(sys.argv[1]), progress=False)
+print([name for name in ("torch._dynamo", "sklearn.metrics", "scipy.stats", "matplotlib") if name in sys.modules])
+"""
+
+
+@pytest.mark.parametrize("spec", [SGD(momentum=0.9, nesterov=True), Adam(weight_decay=0.1), AdamW(weight_decay=0.1)])
+def test_bare_steps_are_torchs_own(spec) -> None:
+    ends = []
+    for bare in (False, True):
+        torch.manual_seed(0)
+        module = nn.Linear(5, 3)
+        optimizer = optim.build(module, spec)
+        step = bare_step(optimizer) if bare else optimizer.step
+        for _ in range(4):
+            module(torch.rand(7, 5)).square().sum().backward()
+            step()
+            optimizer.zero_grad()
+        ends.append(module.weight.detach())
+    assert torch.equal(*ends)
+
+
+def test_a_training_loads_nothing_that_is_slow_and_not_needed(tmp_path) -> None:
+    random = np.random.default_rng(0)
+    images = tmp_path / "images.npz"
+    np.savez(images, images=random.integers(0, 256, (60, 8, 8), np.uint8), labels=np.arange(60) % 3)
+    child = subprocess.run([sys.executable, "-c", PROGRAM, images], capture_output=True, text=True, check=True)
+    assert child.stdout.splitlines()[-1] == "[]"

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from imagette.cli import arguments
 from imagette.cli.output import columns
+from imagette.cli.target import recipe as target_recipe
+from imagette.core.console import counted
+
+if TYPE_CHECKING:
+    from imagette.recipe.strength import Strength
 
 
 @click.command(
@@ -13,30 +20,30 @@ from imagette.cli.output import columns
 )
 @click.argument("target", metavar="TARGET")
 @arguments.assignments
-def command(target: str, assignments: tuple[str, ...]) -> None:
+@arguments.strength
+@arguments.budget
+def command(target: str, assignments: tuple[str, ...], strength: Strength | None, budget: float | None) -> None:
     """Show how a recipe would be trained here, and how long it takes.
 
     Loads the images and times a few training steps; writes nothing. Each decision can be overridden in the recipe:
     train.device, train.precision, train.layout, train.compile, train.threads.
     """
-    from imagette.recipe.schema import Recipe
-
-    recipe = Recipe.load(target, assignments)
+    recipe = target_recipe(target, assignments, strength, budget)
     from imagette.data import load as data
     from imagette.engine import probe
+    from imagette.engine.estimate import estimate
     from imagette.engine.plan import Plan
 
-    train = data.load(recipe.data).train
-    images = train.shape, len(train.classes)
-    plan = probe.chosen(recipe, Plan.make(recipe, len(train)), *images)
-    values, step = plan.to_dict(), probe.step_seconds(recipe, plan, *images)
+    splits = data.load(recipe.data)
+    train = splits.train
+    plan = probe.chosen(recipe, Plan.make(recipe, len(train)), train.shape, len(train.classes))
+    values = plan.to_dict()
     columns(("decision", "choice", "why"), [(key, _text(values[key]), why) for key, why in plan.reasons.items()])
-    epoch = step * plan.steps_per_epoch
-    click.echo(f"\none step    {1e3 * step:.1f} ms, {recipe.train.batch_size / step:,.0f} images/s")
-    click.echo(f"one epoch   {epoch:.1f} s, {plan.steps_per_epoch:,} steps")
-    click.echo(
-        f"{recipe.train.epochs} epochs  {epoch * recipe.train.epochs:.0f} s, besides augmentation and evaluation"
-    )
+    costs = estimate(recipe, splits, plan)
+    click.echo(f"\none step    {1e3 * costs.step:.1f} ms, {recipe.train.batch_size / costs.step:,.0f} images/s")
+    click.echo(f"one epoch   {costs.epoch:.1f} s, {plan.steps_per_epoch:,} steps and the validation")
+    epochs = recipe.train.epochs
+    click.echo(f"{counted(epochs, 'epoch'):11} {costs.total(epochs):.0f} s, from the images to the tested model")
 
 
 def _text(value: object) -> str:

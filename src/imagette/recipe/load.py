@@ -19,6 +19,7 @@ from pydantic_core import ErrorDetails
 from imagette.core.errors import InputError
 from imagette.core.registry import suggestion
 from imagette.recipe.schema import Recipe
+from imagette.recipe.strength import Strength
 
 Page = dict[str, Any]
 COMPONENTS = {key: Recipe.model_fields[key] for key in ("model", "optim", "schedule")}
@@ -46,12 +47,25 @@ def shipped() -> Mapping[str, Path]:
     return MappingProxyType({file.stem: file for file in [*own, *articles]})
 
 
-def resolve(target: str, overrides: Sequence[str] = ()) -> Resolved:
+def strengths(target: str) -> list[Strength]:
+    """Name the strengths in which a recipe comes, from fast to best; a ``.toml`` file is what it is.
+
+    Example:
+        >>> strengths("fashion-mnist"), strengths("a4")
+        (['fast', 'balanced', 'best'], ['fast'])
+    """
+    name = target if target in shipped() else OWN_IMAGES
+    alone = target.endswith(".toml")
+    return ["fast", *(s for s in ("balanced", "best") if not alone and f"{name}-{s}" in shipped())]
+
+
+def resolve(target: str, overrides: Sequence[str] = (), strength: Strength = "fast") -> Resolved:
     """Make the recipe that a name, a TOML file or a path to images stands for.
 
     Args:
         target: a shipped recipe's name, a ``.toml`` file, or a path to your own images.
         overrides: dotted assignments such as ``"optim.lr=0.02"``; the value is TOML, or a bare word.
+        strength: of a recipe that comes in several.
 
     Raises:
         InputError: for a target that does not exist, and with all faults of the recipe at once.
@@ -61,11 +75,13 @@ def resolve(target: str, overrides: Sequence[str] = ()) -> Resolved:
         'command line'
     """
     file = _page_of(target)
+    if strength not in (found := strengths(target)):
+        raise InputError(f"{target!r} does not come in strength {strength!r}", hint=f"it has: {', '.join(found)}")
+    named = OWN_IMAGES if file is None else target
+    page = file if file and strength == "fast" else shipped()[named if strength == "fast" else f"{named}-{strength}"]
+    layers = _layers(page)
     if file is None:
-        assignments = [("data.path", str(Path(target))), ("name", _run_name(target))]
-        layers = [*_layers(shipped()[OWN_IMAGES]), ("path", _nest(assignments))]
-    else:
-        layers = _layers(file)
+        layers.append(("path", _nest([("data.path", str(Path(target))), ("name", _run_name(target))])))
     layers.append(("command line", _nest(map(_assignment, overrides))))
     return _merge_and_validate(layers)
 

@@ -10,6 +10,7 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, Pos
 from imagette.recipe.models import CNN, LinearByHand, ModelSpec
 from imagette.recipe.optimizers import Adam, Constant, Monitor, OptimSpec, Plateau, ScheduleSpec
 from imagette.recipe.section import Section
+from imagette.recipe.strength import Strength
 from imagette.recipe.traps import Traps
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -191,12 +192,14 @@ class Recipe(Section):
         return self
 
     @classmethod
-    def load(cls, target: str, overrides: tuple[str, ...] | list[str] = ()) -> Recipe:
+    def load(cls, target: str, overrides: tuple[str, ...] | list[str] = (), strength: Strength = "fast") -> Recipe:
         """Load a recipe by name, from a TOML file, or for a path to your own images.
 
         Args:
             target: a shipped recipe's name, a ``.toml`` file, or a path to images.
             overrides: dotted assignments such as ``"optim.lr=0.02"``.
+            strength: ``fast``, ``balanced`` or ``best``: how much time goes into accuracy, where a recipe comes in
+                several; ``fashion-mnist`` in strength ``best`` is the recipe ``fashion-mnist-best``.
 
         Raises:
             InputError: with every fault of the recipe at once.
@@ -207,7 +210,7 @@ class Recipe(Section):
         """
         from imagette.recipe.load import resolve
 
-        return resolve(target, overrides).recipe
+        return resolve(target, overrides, strength).recipe
 
     def replace(self, **values: Any) -> Recipe:
         """Make a recipe that differs in the given dotted keys.

@@ -1,0 +1,95 @@
+"""How long a training takes here: its own loop, for a few steps."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from itertools import islice
+
+from imagette.data.splits import Splits
+from imagette.engine import probe
+from imagette.engine.events import Logged
+from imagette.engine.loop import Training
+from imagette.engine.plan import Plan
+from imagette.recipe.schema import Recipe
+
+STEPS = 4  # timed, after one to warm up
+IMAGES = 500  # evaluated
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a training on these images costs, in seconds.
+
+    Attributes:
+        prepare: to build model, batches and optimizer.
+        step: one step, augmentation included.
+        image: to evaluate one image.
+        steps_per_epoch: of the recipe on these images.
+        validation: number of validation images, evaluated after each epoch.
+        test: number of test images, evaluated once.
+    """
+
+    prepare: float
+    step: float
+    image: float
+    steps_per_epoch: int
+    validation: int
+    test: int
+
+    @property
+    def epoch(self) -> float:
+        """Seconds of an epoch with its validation."""
+        return self.steps_per_epoch * self.step + self.validation * self.image
+
+    @property
+    def fixed(self) -> float:
+        """Seconds that do not depend on the epochs: preparing, and the figures at the end."""
+        return self.prepare + (self.validation + self.test) * self.image
+
+    def total(self, epochs: float) -> float:
+        """Give the seconds of so many epochs, from the loaded images to the last figure."""
+        return self.fixed + epochs * self.epoch
+
+
+def estimate(recipe: Recipe, splits: Splits, plan: Plan | None = None) -> Estimate:
+    """Train a few steps of a recipe and evaluate a few images, and say what the whole would cost.
+
+    Args:
+        recipe: to be trained.
+        splits: its images.
+        plan: how to train it here; found out when None.
+
+    Returns:
+        The median of the steps, not the mean: what else runs on the machine disturbs single steps.
+
+    Raises:
+        InputError: when recipe and images do not fit each other.
+        Diverged: when the loss is not finite within these steps.
+
+    Example:
+        >>> from imagette.data.load import load
+        >>> recipe = Recipe.load("digits", ["model.name=linear"])
+        >>> estimate(recipe, load(recipe.data)).total(epochs=20) < 60
+        True
+    """
+    started = time.perf_counter()
+    train = splits.train
+    plan = plan or probe.chosen(recipe, Plan.make(recipe, len(train)), train.shape, len(train.classes))
+    training = Training(recipe.replace(**{"train.log_every": 1}), train, None, plan)
+    prepare = time.perf_counter() - started
+    steps = islice((event for event in training.events() if isinstance(event, Logged)), STEPS + 1)
+    rates = sorted(event.images_per_second for event in steps)
+    some = splits.test.images[:IMAGES]
+    predictor = training.predictor()
+    predictor.logits(some)  # the first pass chooses its kernels
+    started = time.perf_counter()
+    predictor.logits(some)
+    return Estimate(
+        prepare,
+        min(recipe.train.batch_size, len(train)) / rates[len(rates) // 2],
+        (time.perf_counter() - started) / len(some),
+        plan.steps_per_epoch,
+        len(splits.validation) if splits.validation else 0,
+        len(splits.test),
+    )

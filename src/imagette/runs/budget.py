@@ -1,0 +1,87 @@
+"""A recipe for a stretch of time: which strength, and for how many epochs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from imagette.core.errors import InputError
+from imagette.data import load as data
+from imagette.engine.estimate import Estimate, estimate
+from imagette.recipe.load import strengths
+from imagette.recipe.schema import Recipe
+
+FILLED = 0.9  # of the time is planned for: other programs come and go
+REPORT = 4.0  # seconds for the tables, pictures and the page of a run
+LEAST = 0.5  # share of its epochs that a recipe must be given: with fewer, a faster recipe is more accurate
+MOST = 3.0  # times its epochs; more would hardly help
+
+
+def within_budget(target: str, seconds: float, overrides: Sequence[str] = ()) -> Recipe:
+    """Choose a recipe's strength and epochs so that training and testing take a given time here.
+
+    A few steps of each strength are timed, from fast to best, as long as the time is enough for at least half of its
+    epochs. Where not even one epoch of the fastest fits, it trains on a part of the images.
+
+    Args:
+        target: a shipped recipe's name, a ``.toml`` file, or a path to your own images.
+        seconds: for all, from now to the tested run.
+        overrides: dotted assignments, as in ``Recipe.load``; not of ``train.epochs``, which this decides.
+
+    Returns:
+        The recipe, to be trained.
+
+    Raises:
+        InputError: when the time is too short to train on anything, or ``train.epochs`` is given too.
+        ImagetteError: as ``imagette.train`` does for recipe and data.
+
+    Example:
+        >>> recipe = within_budget("digits", 20, ["model.name=linear"])
+        >>> recipe.train.epochs
+        60
+    """
+    if any(text.partition("=")[0].strip() == "train.epochs" for text in overrides):
+        raise InputError("a budget decides train.epochs, and it was given too", hint="leave one of them out")
+    end = time.perf_counter() + FILLED * seconds - REPORT
+    fast, *stronger = [Recipe.load(target, list(overrides), strength) for strength in strengths(target)]
+    splits = data.load(fast.data)
+    chosen, costs = fast, estimate(fast, splits)
+    for recipe in stronger:  # on the same images
+        if costs.total(chosen.train.epochs) > end - time.perf_counter():
+            break
+        dearer = estimate(recipe, splits)
+        if dearer.total(LEAST * recipe.train.epochs) > end - time.perf_counter():
+            break
+        chosen, costs = recipe, dearer
+    return _scaled(chosen, costs, len(splits.train), end - time.perf_counter(), seconds)
+
+
+def _scaled(recipe: Recipe, costs: Estimate, images: int, left: float, seconds: float) -> Recipe:
+    """Give a recipe the epochs, or the share of an epoch, that fit."""
+    affordable = (left - costs.fixed) / costs.epoch
+    if affordable >= 1:
+        epochs = int(min(affordable, MOST * recipe.train.epochs))
+        return recipe.replace(**{"train.epochs": epochs, **_moved(recipe, epochs / recipe.train.epochs)})
+    limit = int(affordable * images)
+    if limit < recipe.train.batch_size:
+        raise InputError(
+            f"a budget of {seconds:g} s is too short: loading, preparing and testing take about "
+            f"{seconds - left + costs.fixed:.0f} s, and an epoch {costs.epoch:.0f} s",
+            hint=f"give at least {(seconds - left + costs.fixed + costs.epoch) / FILLED:.0f} s",
+        )
+    return recipe.replace(**{"train.epochs": 1, "data.limit": limit, **_moved(recipe, 1 / recipe.train.epochs)})
+
+
+def _moved(recipe: Recipe, ratio: float) -> dict[str, Any]:
+    """Keep what a schedule counts in epochs at its share of the training."""
+    moved: dict[str, Any] = {}
+    for key, value in dict(recipe.schedule).items():
+        match key:
+            case "warmup":
+                moved[key] = value * ratio
+            case "every":
+                moved[key] = max(1, round(value * ratio))
+            case "milestones" | "restarts":
+                moved[key] = tuple(sorted({max(1, round(epoch * ratio)) for epoch in value}))
+    return {f"schedule.{key}": value for key, value in moved.items()}

@@ -1,0 +1,67 @@
+"""A budget of time decides strength, epochs and, where nothing else helps, the number of images."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+import imagette
+from imagette.core.errors import InputError
+from imagette.runs.budget import within_budget
+
+FEW = ["model.name=linear", "train.threads=1"]
+
+
+@pytest.fixture
+def alone(tmp_path) -> str:
+    """Give a recipe of one strength."""
+    page = tmp_path / "alone.toml"
+    page.write_text('base = "digits"\n')
+    return str(page)
+
+
+def test_more_time_means_more_epochs_up_to_a_limit(alone) -> None:
+    asked = imagette.Recipe.load(alone, FEW).train.epochs
+    short, long = (within_budget(alone, seconds, FEW).train.epochs for seconds in (15, 3600))
+    assert 1 <= short <= long == 3 * asked
+
+
+def test_more_time_means_more_strength() -> None:
+    fast, best = (within_budget("digits", seconds, ["train.threads=1"]) for seconds in (8, 3600))
+    assert [fast.name, best.name] == ["digits", "digits-best"]
+
+
+@pytest.mark.slow
+def test_the_run_keeps_to_its_budget(tmp_path) -> None:
+    started = time.perf_counter()
+    slow = ["model.name=cnn", "train.threads=1", "train.batch_size=1"]  # 20 epochs would take many times as long
+    recipe = within_budget("digits", 12, slow)
+    imagette.train(recipe, runs=tmp_path, progress=False)
+    assert recipe.train.epochs < imagette.Recipe.load("digits").train.epochs
+    assert time.perf_counter() - started < 1.5 * 12  # other programs come and go
+
+
+def test_where_no_epoch_fits_a_part_of_the_images_is_taken() -> None:
+    slow = ["model.name=vgg", "train.threads=1", "train.batch_size=1"]
+    recipe = within_budget("digits", 10, slow)
+    assert recipe.train.epochs == 1
+    assert 0 < recipe.data.limit < 1500
+
+
+def test_what_counts_in_epochs_keeps_its_share(alone) -> None:
+    longer = within_budget(alone, 3600, [*FEW, "schedule.name=multistep", "schedule.milestones=[10,15]"])
+    assert (longer.train.epochs, longer.schedule.milestones) == (60, (30, 45))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "overrides", "message"),
+    [
+        (0.5, FEW, "a budget of 0.5 s is too short"),
+        (60, [*FEW, "train.epochs=3"], "a budget decides train.epochs"),
+    ],
+)
+def test_what_cannot_be_is_said(seconds: float, overrides: list[str], message: str) -> None:
+    with pytest.raises(InputError, match=message) as error:
+        within_budget("digits", seconds, overrides)
+    assert error.value.hint

@@ -41,12 +41,12 @@ def test_a_mistake_is_said_and_nothing_is_written(call, nowhere, words: list[str
 
 
 def test_train_keeps_to_what_the_budget_chose(call, nowhere) -> None:
-    answer = call("train", "digits", "model.name=linear", "train.threads=1", "--budget", "40s", "--quiet")
+    page = nowhere / "short.toml"
+    page.write_text('base = "digits"\nname = "short"\n[train]\nepochs = 1\n')
+    answer = call("train", page, "model.name=linear", "train.threads=1", "--budget", "1m", "--quiet")
     assert answer.code == 0, answer.err
-    (path,) = (nowhere / "runs").iterdir()
-    recipe = imagette.load(path).recipe
-    assert f"within the budget: {recipe.name} for {recipe.train.epochs} epochs" in answer.err
-    assert recipe.train.epochs > imagette.Recipe.load("digits").train.epochs
+    assert "within the budget: short for 3 epochs" in answer.err
+    assert imagette.load("runs/short-1").recipe.train.epochs == 3
 
 
 def test_plan_shows_another_strength(call, nowhere) -> None:

@@ -8,7 +8,8 @@ import pytest
 
 import imagette
 from imagette.core.errors import InputError
-from imagette.runs.budget import within_budget
+from imagette.engine.estimate import Estimate
+from imagette.runs.budget import scaled, within_budget
 
 FEW = ["model.name=linear", "train.threads=1"]
 
@@ -42,11 +43,12 @@ def test_the_run_keeps_to_its_budget(tmp_path) -> None:
     assert time.perf_counter() - started < 1.5 * 12  # other programs come and go
 
 
+COSTS = Estimate(prepare=1.0, step=0.1, image=0.001, steps_per_epoch=100, validation=0, test=1000)  # 2 s and 10 s
+
+
 def test_where_no_epoch_fits_a_part_of_the_images_is_taken() -> None:
-    slow = ["model.name=vgg", "train.threads=1", "train.batch_size=1"]
-    recipe = within_budget("digits", 10, slow)
-    assert recipe.train.epochs == 1
-    assert 0 < recipe.data.limit < 1500
+    recipe = scaled(imagette.Recipe.load("digits"), COSTS, images=6400, seconds=2 + 2.5)
+    assert (recipe.train.epochs, recipe.data.limit) == (1, 1600)
 
 
 def test_what_counts_in_epochs_keeps_its_share(alone) -> None:
@@ -57,7 +59,7 @@ def test_what_counts_in_epochs_keeps_its_share(alone) -> None:
 @pytest.mark.parametrize(
     ("seconds", "overrides", "message"),
     [
-        (0.5, FEW, "a budget of 0.5 s is too short"),
+        (0.5, FEW, "the budget is too short"),
         (60, [*FEW, "train.epochs=3"], "a budget decides train.epochs"),
     ],
 )

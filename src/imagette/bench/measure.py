@@ -43,7 +43,7 @@ def measure(
     asked = nets.chosen(names)
     if rounds < 1:
         raise InputError(f"rounds = {rounds}: nothing would be timed", hint="1 or more")
-    load = os.getloadavg()[0]  # before we are the load
+    code, load = commit(), os.getloadavg()[0]  # before somebody edits the one, and we are the other
     turns = len(asked) * (rounds + 2)  # each net is planned, warmed up and timed
     with track("measuring", turns, "turns") if progress else nullcontext() as done:
         trainings = {}
@@ -59,4 +59,4 @@ def measure(
         plan = training.plan.to_dict()
         results.append(Result(name, asked[name].batch, plan, statistics.median(speeds), speeds))
     today = datetime.now(UTC).date().isoformat()
-    return Row(today, commit(), rounds, os.cpu_count() or 1, load, describe(), results)
+    return Row(today, code, rounds, os.cpu_count() or 1, load, describe(), results)

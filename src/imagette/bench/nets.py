@@ -23,21 +23,23 @@ class Net:
         model: the ``[model]`` section of its recipe.
         shape: (C, H, W) of an image.
         batch: images a step.
+        steps: of a round, where every machine and every tool must take as many; a second or so on a few cores.
     """
 
     title: str
     model: Mapping[str, Any]
     shape: tuple[int, int, int]
     batch: int
+    steps: int
 
 
 NETS = {
-    "lenet": Net("LeNet (A4)", {"name": "lenet"}, GRAY, 64),
-    "cnn": Net("two-conv CNN (A1)", {"name": "cnn"}, GRAY, 100),
-    "batchnorm-cnn": Net("CSV CNN (A2)", {"name": "batchnorm-cnn"}, GRAY, 256),
-    "vgg": Net("VGG-like (A0)", {"name": "vgg"}, GRAY, 100),
-    "alexnet": Net("AlexNet-like, BN (A3)", {"name": "alexnet", "batch_norm": True}, COLOUR, 128),
-    "speednet": Net("speed net", {"name": "speednet"}, GRAY, 256),
+    "lenet": Net("LeNet (A4)", {"name": "lenet"}, GRAY, 64, 400),
+    "cnn": Net("two-conv CNN (A1)", {"name": "cnn"}, GRAY, 100, 80),
+    "batchnorm-cnn": Net("CSV CNN (A2)", {"name": "batchnorm-cnn"}, GRAY, 256, 30),
+    "vgg": Net("VGG-like (A0)", {"name": "vgg"}, GRAY, 100, 6),
+    "alexnet": Net("AlexNet-like, BN (A3)", {"name": "alexnet", "batch_norm": True}, COLOUR, 128, 10),
+    "speednet": Net("speed net", {"name": "speednet"}, GRAY, 256, 10),
 }
 ARTICLES = tuple(name for name in NETS if name != "speednet")
 

@@ -25,17 +25,32 @@ MOST_IMAGES = 60_000  # those of the data sets that the nets are for
 Work = Callable[[], None]
 
 
-def images_of(shape: Shape, n: int) -> ImageSet:
+def random_images(shape: Shape, n: int) -> ImageSet:
     """Make n random images (C, H, W) uint8: pixels change what is learned, not how long it takes.
 
     Example:
-        >>> images_of((1, 28, 28), 5).images.shape
+        >>> random_images((1, 28, 28), 5).images.shape
         (5, 1, 28, 28)
     """
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, (n, *shape), np.uint8)
     classes = tuple("abcdefghij"[:CLASSES])
     return ImageSet(pixels, rng.integers(0, CLASSES, n), classes, np.arange(n).astype(str), {})
+
+
+def images_of(net: Net, steps: int | None = None) -> ImageSet:
+    """Make random images for one epoch of a net.
+
+    Args:
+        net: its image shape and batch size.
+        steps: of the epoch; the net's own when None.
+
+    Example:
+        >>> from imagette.bench.nets import NETS
+        >>> len(images_of(NETS["lenet"], 3))
+        192
+    """
+    return random_images(net.shape, net.batch * (steps or net.steps))
 
 
 def prepare(net: Net, precision: str = "auto", threads: int = 0, seconds: float = ROUND_SECONDS) -> Training:
@@ -57,10 +72,10 @@ def prepare(net: Net, precision: str = "auto", threads: int = 0, seconds: float 
     plan = probe.chosen(recipe, Plan.make(recipe, MOST_IMAGES), net.shape, CLASSES)
     step = probe.step_seconds(recipe, plan, net.shape, CLASSES)
     steps = max(LEAST_STEPS, min(math.ceil(seconds / step), MOST_IMAGES // net.batch))
-    timed = replace(
-        Plan.make(recipe, steps * net.batch), precision=plan.precision, threads=plan.threads, reasons=plan.reasons
-    )
-    return Training(recipe, images_of(net.shape, steps * net.batch), None, timed)
+    images = images_of(net, steps)
+    timed = Plan.make(recipe, len(images))
+    timed = replace(timed, precision=plan.precision, threads=plan.threads, reasons=plan.reasons)
+    return Training(recipe, images, None, timed)
 
 
 def through_the_engine(training: Training) -> Work:

@@ -17,7 +17,7 @@ import drawings
 from imagette.bench.row import MACHINES, Row
 from results import RESULTS, TONGUES, WORDS, Page, age, markdown, net, pages, plan_text
 
-Say = Callable[..., str]
+Say = Callable[..., Any]  # gives a question's words, with figures put in
 Answer = Iterator[str]  # the table first, then a remark each
 
 

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 import questions
+import record
 
 PLAN = {"device": "cpu", "precision": "float32", "threads": 2}
 GPU_PLAN = {"device": "cuda", "precision": "bfloat16", "threads": 8}
@@ -154,3 +155,19 @@ def test_the_newest_file_of_each_hardware_and_plan_is_shown(tmp_path: Path) -> N
 def test_the_readmes_show_the_newest_file_of_the_bound(repository: Path) -> None:
     for tongue, name in (("en", "README.md"), ("zh", "README.zh-CN.md")):
         assert questions.readme(tongue) in (repository / name).read_text(encoding="utf-8")
+
+
+def test_what_a_benchmark_program_saves_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(record, "RESULTS", tmp_path)
+    file = record.save("bound", [bound_row([0.07])], rounds=1)
+    page, text = json.loads(file.read_text()), english(tmp_path)
+    assert list(page)[:2] == ["commit", "date"]
+    assert f"**{page['machine']['cpu']['name']}, float32, 2 threads**" in text
+    assert f"torch {page['machine']['packages']['torch']}" in text
+    assert f"n = 1 rounds; commit {page['commit']}" in text or "commit not recorded" in text
+
+
+def test_the_cells_of_a_table_stand_under_their_headings(capsys: pytest.CaptureFixture[str]) -> None:
+    line = record.table({"case": "<8", "bare, ms": ">10.3f", "added": ">+9.1%"})
+    line("vgg", 1.5, 0.021)
+    assert capsys.readouterr().out == "case      bare, ms    added\nvgg          1.500    +2.1%\n"

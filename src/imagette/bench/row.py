@@ -40,6 +40,11 @@ class Result:
         threads = f", {counted(self.plan['threads'], 'thread')}" if self.plan["device"] == "cpu" else ""
         return f"{self.plan['precision']}{threads}"
 
+    @property
+    def spread(self) -> float:
+        """Half the way from the slowest round to the fastest, as a share of the median."""
+        return (max(self.rounds) - min(self.rounds)) / 2 / self.images_per_second
+
 
 @dataclass(frozen=True)
 class Row:
@@ -126,16 +131,16 @@ def table(here: Row, others: Sequence[Row]) -> tuple[list[str], list[list[str]]]
         others: the machines to compare it with.
 
     Returns:
-        The headings, with ``>`` in front where a column is aligned to the right, and the cells of each line; a ratio
-        above 1 says that this machine is the faster one.
+        The headings, with ``>`` in front where a column is aligned to the right, and the cells of each line. The spread
+        is half the way from the slowest round to the fastest; a ratio above 1 says that this machine is the faster one.
 
     Example:
         >>> row = shipped()[0]
         >>> headings, lines = table(row, [row])
         >>> headings, lines[0][-1]
-        (['net', '>batch', 'plan here', '>images/s here', '>rounds', '>[1]', '>here/[1]'], '1.00x')
+        (['net', '>batch', 'plan', '>images/s', '>spread', '>[1]', '>here/[1]'], '1.00x')
     """
-    headings = ["net", ">batch", "plan here", ">images/s here", ">rounds"]
+    headings = ["net", ">batch", "plan", ">images/s", ">spread"]
     for number, _ in enumerate(others, start=1):
         headings += [f">[{number}]", f">here/[{number}]"]
     return headings, [_line(result, others) for result in here.results]
@@ -147,7 +152,7 @@ def _line(here: Result, others: Sequence[Row]) -> list[str]:
         str(here.batch),
         here.plan_text,
         f"{here.images_per_second:,.0f}",
-        f"{min(here.rounds):,.0f} to {max(here.rounds):,.0f}",
+        f"±{here.spread:.0%}",
     ]
     for other in others:
         there = other.result(here.net)

@@ -5,18 +5,20 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 BIN := .venv/bin
 RUNTIME := .venv/.runtime-installed
 DEV := .venv/.dev-installed
+PEERS := .venv-bench/.installed
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE  # every process would compile torch anew
 
 
-.PHONY: help demo test test-all check clean
+.PHONY: help demo test test-all check bench bench-peers clean
 
 help:
 	@echo "make demo      train and test a classifier on Fashion-MNIST (a few minutes, installation counted)"
 	@echo "make test      run the tests"
 	@echo "make test-all  run all tests, the slow ones too, and measure branch coverage"
 	@echo "make check     linter, formatter, type checker, import layers"
+	@echo "make bench     measure what docs/benchmarks.md shows, on this machine (nothing else should run)"
 	@echo "make clean     remove the environment and the tools' caches; runs stay"
 
 $(RUNTIME): pyproject.toml constraints.txt
@@ -46,5 +48,27 @@ check: $(DEV)
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
+# $(call answer,PROGRAM,what it does and how long it takes): a line for the reader and the measurement.
+answer = @if test -f benchmarks/$(1).py; then echo "== $(1): $(2)" && $(BIN)/python benchmarks/$(1).py; fi
+
+bench: $(RUNTIME)
+	$(call answer,start,quick commands as whole processes; about half a minute)
+	$(call answer,bound,the engine against the bare arithmetic; about 3 minutes on two cores)
+	$(call answer,articles_race,a step against the articles' own way; about 4 minutes on two cores)
+	$(call answer,cost,time and memory as one thing grows; many minutes)
+	$(call answer,speedrun,seeds to the articles' accuracies; hours)
+	@if test -f benchmarks/peers.py; then $(MAKE) --no-print-directory bench-peers; fi
+	@$(BIN)/python docs/generate.py && echo "== docs/benchmarks.md shows it"
+
+bench-peers: $(PEERS)
+	@echo "== peers: images a second against other tools; many minutes"
+	@.venv-bench/bin/python benchmarks/peers.py
+
+$(PEERS): benchmarks/requirements.txt constraints.txt pyproject.toml
+	@echo "Installing the other tools into .venv-bench (several hundred MB to fetch; once)"
+	@$(PYTHON) -m venv .venv-bench
+	@PIP_CONSTRAINT=constraints.txt .venv-bench/bin/pip install --quiet torch --editable . -r benchmarks/requirements.txt
+	@touch $@
+
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage*
+	rm -rf .venv .venv-bench .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage*

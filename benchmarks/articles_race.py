@@ -12,10 +12,8 @@ Pixels are random: they change what is learned, not how long it takes.
 
 from __future__ import annotations
 
-import argparse
 import statistics
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,8 +24,9 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 
 import record
-from bound import COLOUR, GRAY, through_the_engine
 from imagette import models
+from imagette.bench.nets import COLOUR, GRAY
+from imagette.bench.timing import Work, in_turns, random_images, through_the_engine
 from imagette.data.imageset import ImageSet
 from imagette.engine import probe
 from imagette.engine.loop import Training
@@ -54,6 +53,8 @@ CASES = {
     "a3": Case("a3-6-corrected", COLOUR, 0, 8),
     "a4": Case("a4", GRAY, 2, 150),
 }
+THREADS = torch.get_num_threads()  # what the articles' way has; our plans set their own
+COLUMNS = {"system": "<18", "batch": ">6", "article, ms": ">13.2f", "ours, ms": ">11.2f", "ratio": ">8.2f"}
 
 
 class OneByOne(Dataset[tuple[torch.Tensor, int]]):
@@ -79,14 +80,15 @@ class OneByOne(Dataset[tuple[torch.Tensor, int]]):
         return torch.from_numpy(pixels.transpose(2, 0, 1).copy()).float().div(255), label
 
 
-def articles_way(recipe: Recipe, images: ImageSet, case: Case) -> Callable[[], None]:
-    """Give the function that takes a round of steps as the article does."""
+def articles_way(recipe: Recipe, images: ImageSet, case: Case) -> Work:
+    """Give the function that takes a round of steps as the article does, with the threads that torch takes."""
     module = models.build(recipe.model, case.shape, 10).train()
     optimizer = torch.optim.Adam(module.parameters(), lr=recipe.optim.lr)
     data = OneByOne(images, case, recipe.augment.flip != "none")
     batches: Iterator[Any] = iter(DataLoader(data, recipe.train.batch_size, num_workers=case.workers))
 
     def steps() -> None:
+        torch.set_num_threads(THREADS)
         total, right = 0.0, 0
         for _ in range(case.steps):
             inputs, labels = next(batches)
@@ -104,34 +106,18 @@ def articles_way(recipe: Recipe, images: ImageSet, case: Case) -> Callable[[], N
 def measure(case: Case, rounds: int) -> dict[str, Any]:
     """Time both sides in turns."""
     recipe = Recipe.load(case.recipe, ["train.precision=auto", "train.epochs=1000000", "train.keep=last"])
-    n = recipe.train.batch_size * case.steps
-    rng = np.random.default_rng(0)
-    images = ImageSet(
-        rng.integers(0, 256, (n, *case.shape), np.uint8),
-        rng.integers(0, 10, n),
-        tuple("abcdefghij"),
-        np.arange(n).astype(str),
-        {},
-    )
-    plan = probe.chosen(recipe, Plan.make(recipe, n), case.shape, 10)
-    training = Training(recipe, images, None, plan)
-    sides = {"articles": articles_way(recipe, images, case), "ours": through_the_engine(training)}
-    threads = {"articles": torch.get_num_threads(), "ours": plan.threads}
-    rows: dict[str, list[float]] = {name: [] for name in sides}
-    for number in range(-1, rounds):  # the first round is for caches and kernel choice
-        for name in sorted(sides, reverse=bool(number % 2)):
-            torch.set_num_threads(threads[name])
-            started = time.perf_counter()
-            sides[name]()
-            if number >= 0:
-                rows[name].append(1000 * (time.perf_counter() - started) / case.steps)
+    images = random_images(case.shape, recipe.train.batch_size * case.steps)
+    articles = articles_way(recipe, images, case)
+    plan = probe.chosen(recipe, Plan.make(recipe, len(images)), case.shape, 10)
+    sides = {"articles": articles, "ours": through_the_engine(Training(recipe, images, None, plan))}
+    rows = record.milliseconds(in_turns(sides, rounds), case.steps)
     ratios = [a / b for a, b in zip(rows["articles"], rows["ours"], strict=True)]
     return {
         "case": case.recipe,
         "batch": recipe.train.batch_size,
         "steps_per_round": case.steps,
         "plan": plan.to_dict(),
-        "articles_threads": threads["articles"],
+        "articles_threads": THREADS,
         "milliseconds_per_step": {name: statistics.median(values) for name, values in rows.items()},
         "ratio": statistics.median(ratios),
         "rounds": rows,
@@ -140,22 +126,13 @@ def measure(case: Case, rounds: int) -> dict[str, Any]:
 
 def main() -> None:
     """Measure, print a table, write the rows."""
-    parser = argparse.ArgumentParser(description="Time a step against the articles' own way.")
-    parser.add_argument("cases", nargs="*", choices=[*CASES, []], help="default: all")
-    parser.add_argument("--rounds", type=int, default=7)
-    asked = parser.parse_args()
+    asked = record.parser("Time a step against the articles' own way.", CASES).parse_args()
 
-    results = []
-    print(f"{'system':18}{'batch':>6}{'article, ms':>13}{'ours, ms':>11}{'ratio':>8}   (median of {asked.rounds})")
+    results, line = [], record.table(COLUMNS)
     for name in asked.cases or CASES:
         result = measure(CASES[name], asked.rounds)
         results.append(result)
-        times = result["milliseconds_per_step"]
-        print(
-            f"{result['case']:18}{result['batch']:>6}{times['articles']:>13.2f}{times['ours']:>11.2f}"
-            f"{result['ratio']:>7.2f}x",
-            flush=True,
-        )
+        line(result["case"], result["batch"], *result["milliseconds_per_step"].values(), result["ratio"])
     if not asked.cases:
         record.save("articles-race", results, rounds=asked.rounds)
 

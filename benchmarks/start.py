@@ -5,18 +5,16 @@ python benchmarks/start.py        # prints a table and writes benchmarks/results
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import statistics
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import record
 from imagette.engine.device import describe
 
-RESULTS = Path(__file__).parent / "results"
 ROUNDS = 15
 COMMAND = str(Path(sys.executable).with_name("imagette"))
 CASES = {
@@ -54,10 +52,8 @@ def main() -> None:
         median, least, most, busy = figures[name].values()
         print(f"{name:24}{median:.3f} s  (min {least:.3f}, max {most:.3f}; processor {busy:.3f}; n = {ROUNDS})")
     machine = describe()
-    versions = f"{machine['cpu']['name']}-python-{machine['python']}"
-    RESULTS.mkdir(exist_ok=True)
-    file = RESULTS / f"start-{re.sub(r'[^A-Za-z0-9.]+', '-', versions)}.json"
-    file.write_text(json.dumps({"seconds": figures, "rounds": ROUNDS, "machine": machine}, indent=2) + "\n")
+    parts = ["start", machine["cpu"]["name"], f"python-{machine['python']}"]
+    record.write(parts, {"seconds": figures, "rounds": ROUNDS, "machine": machine})
 
 
 if __name__ == "__main__":

@@ -15,7 +15,15 @@ from PIL import Image
 
 from imagette.cli import main as cli
 
-PAGES = ("README.md", "README.zh-CN.md", "CONTRIBUTING.md", "docs/articles.md", "docs/articles.zh-CN.md")
+PAGES = (
+    "README.md",
+    "README.zh-CN.md",
+    "CONTRIBUTING.md",
+    "docs/articles.md",
+    "docs/articles.zh-CN.md",
+    "docs/benchmarks.md",
+    "docs/benchmarks.zh-CN.md",
+)
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 

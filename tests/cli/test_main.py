@@ -58,7 +58,7 @@ def test_the_version(call) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["trian"], "unknown imagette command 'trian'\n  hint: did you mean 'train'? Available: data, env,"),
+        (["trian"], "unknown imagette command 'trian'\n  hint: did you mean 'train'? Available: bench, data, env,"),
         (["data", "lst"], "unknown imagette data command 'lst'\n  hint: did you mean 'list'?"),
         (["recipes", "shwo", "digits"], "did you mean 'show'?"),
         (["train"], "Missing argument 'TARGET'.\n  hint: imagette train --help"),
@@ -84,6 +84,8 @@ def test_the_version(call) -> None:
         (["data", "get", "mnits"], "did you mean 'mnist'?"),
         (["data", "verify", "mnits"], "did you mean 'mnist'?"),
         (["data", "show", "mnits"], "did you mean 'mnist'?"),
+        (["bench", "lennet", "vgh"], "no net 'lennet', 'vgh'\n  hint: did you mean 'lenet'?"),
+        (["bench", "--rounds", "0"], "0 is not in the range x>=1"),
         (["runs", "show", "none"], "no run at 'none'"),
         (["resume", "none"], "no run at 'none'"),
         (["extend", "none", "--epochs", "1"], "no run at 'none'"),

@@ -27,6 +27,7 @@ COMMANDS = {
     "recipes": "List, show and compare recipes.",
     "reproduce": "Train the five articles' systems and compare them with what was published.",
     "plan": "Show how a recipe would be trained here, and how long it takes.",
+    "bench": "Time training on this machine, beside the machines that we measured.",
     "env": "Show versions, hardware and what the device can do.",
 }
 

@@ -1,0 +1,182 @@
+"""The pictures of docs/benchmarks.md, one function a question: figures with every round in them, not only medians."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, PercentFormatter
+
+from imagette.report.plots import INK, STYLE, TRAIN, VALIDATION, write
+from results import Page
+
+OURS, OTHERS, FAINT = TRAIN, VALIDATION, "#bbbbbb"
+US = "imagette"
+CLOCKS = {"training": "o", "with_data": "s", "process": "D"}  # the shortest first, with its mark
+WIDTH, LINE = 8.0, 0.42  # inches: of a picture, and of one of its lines
+
+
+def save(draw: Callable[[Sequence[Page]], Figure], pages: Sequence[Page], file: Path) -> Path:
+    """Draw a question's picture into a PNG."""
+    with mpl.rc_context(STYLE):
+        return write(file, draw(pages))
+
+
+def bound(pages: Sequence[Page]) -> Figure:
+    """Draw what the engine adds, every round a dot."""
+    figure, panels = _panels(pages, [len(page.rows) for page in pages])
+    for axes, page in zip(panels, pages, strict=True):
+        _strips(axes, {row["case"]: row["added_by_round"] for row in page.rows}, "{:+.1%}")
+        axes.axvline(0, color=INK, linewidth=0.8)
+        axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        limit = max(abs(value) for row in page.rows for value in row["added_by_round"])
+        axes.set(xlim=(-1.15 * limit, 1.15 * limit))
+    panels[-1].set_xlabel("time that the engine adds to the bare arithmetic (dots: rounds, bar: median)")
+    return figure
+
+
+def articles_race(pages: Sequence[Page]) -> Figure:
+    """Draw how many times faster a step is, every round a dot."""
+    figure, panels = _panels(pages, [len(page.rows) for page in pages])
+    for axes, page in zip(panels, pages, strict=True):
+        _strips(axes, {row["case"]: race_rounds(row) for row in page.rows}, "{:.2f}x")
+        _times_axis(axes)
+    panels[-1].set_xlabel("times faster than the article's own way (dots: rounds, bar: median)")
+    return figure
+
+
+def race_rounds(row: Mapping[str, Any]) -> list[float]:
+    """Give the ratio of each round of the race."""
+    return [theirs / ours for theirs, ours in zip(row["rounds"]["articles"], row["rounds"]["ours"], strict=True)]
+
+
+def peers(pages: Sequence[Page]) -> Figure:
+    """Draw images a second, tool by tool, the fastest on top."""
+    rows = [(page, row) for page in pages for row in page.rows]
+    figure, panels = _panels([page for page, _ in rows], [len(peer_figures(row)[0]) for _, row in rows])
+    for axes, (page, row) in zip(panels, rows, strict=True):
+        speeds, _ = peer_figures(row)
+        tools = sorted(speeds, key=lambda tool: speeds[tool])
+        colours = [OURS if tool == US else FAINT for tool in tools]
+        bars = axes.barh(tools, [speeds[tool] for tool in tools], color=colours, height=0.65)
+        axes.bar_label(bars, fmt="{:,.0f}", padding=4, fontsize=9)
+        axes.set_title(f"{row['case']}, batch {row['batch']}: {page.label('en')}", fontsize=10, loc="left")
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+        axes.margins(x=0.12, y=0.03)
+    panels[-1].set_xlabel("images a second in training (median of the rounds)")
+    return figure
+
+
+def peer_figures(row: Mapping[str, Any]) -> tuple[dict[str, float], dict[str, float]]:
+    """Give images a second of each tool, and how many times as fast ours is as each of the others."""
+    speeds = row.get("images_per_second") or row["samples_per_second"]
+    ratios = row.get("ours_to_theirs") or row["ratios"]
+    return speeds, {tool: ratio for tool, ratio in ratios.items() if tool != US}
+
+
+def speedrun(pages: Sequence[Page]) -> Figure:
+    """Draw seconds to an accuracy: three clocks of ours, and the article's own way."""
+    figure, panels = _panels(pages, [len(page.rows) for page in pages])
+    for axes, page in zip(panels, pages, strict=True):
+        for at, row in enumerate(reversed(page.rows)):
+            middles = [statistics.median(row["seconds"][clock]) for clock in CLOCKS]
+            theirs = row["articles_way"]["seconds"]
+            axes.plot([middles[0], theirs], [at, at], color=FAINT, linewidth=1.2, zorder=1)
+            for middle, (clock, mark) in zip(middles, CLOCKS.items(), strict=True):
+                axes.plot(row["seconds"][clock], [at] * len(row["seeds"]), ".", color=OURS, alpha=0.25, markersize=5)
+                label = f"ours, {clock.replace('_', ' ')}" if at == 0 else None
+                axes.plot(middle, at, mark, color=OURS, markersize=7, fillstyle="none", label=label)
+            label = "the article's own way, extrapolated" if at == 0 else None
+            axes.plot(theirs, at, "D", color=OTHERS, markersize=7, label=label)
+            axes.annotate(f"{row['ratio']:,.0f}x", (theirs, at), (9, 0), textcoords="offset points", va="center")
+        names = [f"{row['case']}: {row['target']:.2%}" for row in reversed(page.rows)]
+        axes.set_yticks(range(len(names)), names)
+        axes.set(xscale="log", ylim=(-0.6, len(names) - 0.4))
+        axes.margins(x=0.12)
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+        axes.grid(axis="x", alpha=0.2)
+    panels[-1].set_xlabel("seconds until the accuracy is reached (small dots: seeds)")
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
+    return figure
+
+
+def cost(pages: Sequence[Page]) -> Figure:
+    """Draw seconds, with the fitted line, and peak memory as one thing grows: two panels each."""
+    rows = [(page, row) for page in pages for row in page.rows]
+    figure = Figure(figsize=(WIDTH, 2.5 * len(rows)), layout=ConstrainedLayoutEngine(h_pad=0.1))
+    for (left, right), (page, row) in zip(figure.subplots(len(rows), 2, squeeze=False), rows, strict=True):
+        x, seconds, peaks = ([point[key] for point in row["points"]] for key in ("x", "seconds", "peak_mib"))
+        ends = [min(x), max(x)]
+        left.plot(ends, [row["intercept"] + row["slope"] * end for end in ends], "--", color=FAINT, label="line")
+        left.plot(x, seconds, "o", color=OURS, label="measured")
+        right.plot(x, peaks, "o-", color=OTHERS, linewidth=1)
+        for axes, what in ((left, "seconds"), (right, "peak memory, MiB")):
+            most = max(seconds if axes is left else peaks)
+            axes.set(xlabel=row["axis"], ylabel=what, ylim=(0, 1.15 * most))
+            axes.xaxis.set_major_locator(MaxNLocator(4))
+            axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+            axes.grid(alpha=0.2)
+        left.set_title(page.label("en"), fontsize=10, loc="left")
+    figure.axes[0].legend(frameon=False)
+    return figure
+
+
+def start(pages: Sequence[Page]) -> Figure:
+    """Draw the seconds of whole processes, from the fastest round to the slowest."""
+    figure, panels = _panels(pages, [len(page.facts["seconds"]) for page in pages])
+    for axes, page in zip(panels, pages, strict=True):
+        times = page.facts["seconds"]
+        for at, (name, found) in enumerate(reversed(times.items())):
+            colour = INK if name.startswith("python") else OURS
+            axes.plot([found["min"], found["max"]], [at, at], color=colour, alpha=0.35, linewidth=3, zorder=1)
+            axes.plot(found["median"], at, "o", color=colour, markersize=7)
+            _at_right(axes, at, f"{found['median']:.3f} s", colour)
+        axes.set_yticks(range(len(times)), list(reversed(times)))
+        axes.set(xlim=(0, None), ylim=(-0.6, len(times) - 0.4))
+        axes.grid(axis="x", alpha=0.2)
+    panels[-1].set_xlabel("seconds from start to end (dot: median, line: fastest to slowest round)")
+    return figure
+
+
+def _panels(pages: Sequence[Page], lines: Sequence[int]) -> tuple[Figure, list[Axes]]:
+    """Make one panel a page, as high as it has lines."""
+    heights = [LINE * max(n, 2) + 0.6 for n in lines]
+    figure = Figure(figsize=(WIDTH, sum(heights) + 0.6), layout=ConstrainedLayoutEngine(h_pad=0.1))
+    panels = figure.subplots(len(pages), 1, squeeze=False, height_ratios=heights)[:, 0]
+    for axes, page in zip(panels, pages, strict=True):
+        axes.set_title(page.label("en"), fontsize=10, loc="left")
+    return figure, list(panels)
+
+
+def _strips(axes: Axes, rounds: Mapping[str, Sequence[float]], how: str) -> None:
+    """Draw the rounds of each case as dots, their median as a bar with its figure at the right."""
+    for at, values in enumerate(reversed(rounds.values())):
+        middle = statistics.median(values)
+        axes.plot(values, [at] * len(values), "o", color=OURS, alpha=0.4, markersize=6, markeredgewidth=0)
+        axes.plot([middle, middle], [at - 0.28, at + 0.28], color=OTHERS, linewidth=2.5)
+        _at_right(axes, at, how.format(middle).replace("-", "−"), OTHERS)
+    axes.set_yticks(range(len(rounds)), list(reversed(rounds)))
+    axes.set(ylim=(-0.6, len(rounds) - 0.4))
+    axes.grid(axis="x", alpha=0.2)
+
+
+def _at_right(axes: Axes, at: float, text: str, colour: str) -> None:
+    """Write a figure at the end of a line, beside the axes: over the dots it could not be read."""
+    axes.annotate(text, (1.01, at), xycoords=("axes fraction", "data"), va="center", color=colour)
+
+
+def _times_axis(axes: Axes) -> None:
+    """Scale an axis of ratios: twice as fast is as far from one as half as fast."""
+    axes.axvline(1, color=INK, linewidth=0.8)
+    axes.set_xscale("log")
+    least, most = axes.get_xlim()
+    axes.set_xlim(min(least, 0.9), max(most, 1.2))
+    ticks = [tick for tick in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100) if axes.get_xlim()[0] <= tick <= most]
+    axes.set_xticks(ticks, [f"{tick:g}x" for tick in ticks])
+    axes.xaxis.set_minor_formatter(NullFormatter())

@@ -1,0 +1,183 @@
+"""How long until the articles' accuracy, with our recipes and in the articles' own way?
+
+Each training is a process of its own, with a seed of its own; none is left out. Three clocks: the training with its
+test; with the images brought to the device and the net built; and the whole process, imports included. The articles'
+own way (see articles_race.py) is timed for whole epochs, and the number of its published epochs multiplied. The
+recipes were tuned on a part of the training images; the test images have chosen nothing.
+
+    python benchmarks/speedrun.py --cifar10 cifar10-jpeg/       # all cases; about an hour on two cores
+    python benchmarks/speedrun.py a4 a1 --seeds 5
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import record
+from articles_race import CASES as ARTICLES
+from articles_race import articles_way
+from imagette.recipe.schema import Recipe
+
+FIRST_SEED = 100  # the tuning used the first few
+COLUMNS = {
+    "case": "<6",
+    "target": ">8.2%",
+    "mean": ">9.2%",
+    "p": ">9.2g",
+    "training": ">10.1f",
+    "+ data": ">9.1f",
+    "process": ">9.1f",
+    "article, s": ">12,.0f",
+    "ratio": ">8.0f",
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """An accuracy that an article reached, our recipe for it, and the article's way there.
+
+    Args:
+        target: accuracy on the test images, as published.
+        recipe: ours, and what differs from it.
+        article: the case of articles_race.py.
+        epochs: that the article trained for.
+    """
+
+    target: float
+    recipe: tuple[str, ...]
+    article: str
+    epochs: int
+
+
+CASES = {
+    "a0": Case(0.9229, ("fashion-mnist", "data.validation=0"), "a0", 30),
+    "a1": Case(0.9905, ("mnist", "data.validation=0", "train.epochs=1"), "a1-4", 10),
+    "a2": Case(0.9189, ("fashion-mnist", "data.validation=0", "data.division=kaggle", "train.epochs=2"), "a2", 70),
+    "a3": Case(0.83, ("cifar10", "data.validation=0"), "a3", 294),
+    "a4": Case(0.8677, ("fashion-mnist", "data.validation=0", "train.epochs=1", "model.depth=1"), "a4", 25),
+}
+
+
+def main() -> None:
+    """Measure, print a table, write the rows."""
+    parser = argparse.ArgumentParser(description="Time to the articles' accuracy.")
+    parser.add_argument("cases", nargs="*", choices=[*CASES, []], help="default: all")
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--epochs-measured", type=int, default=2, help="of the articles' own way")
+    parser.add_argument("--cifar10", metavar="PATH", default="", help="CIFAR-10 as images of your own")
+    parser.add_argument("--child", type=int, metavar="SEED", help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.child is not None:
+        print(json.dumps(trained(recipe_of(CASES[asked.cases[0]], asked.cifar10, asked.child))))
+        return
+    results, line = [], record.table(COLUMNS)
+    for name in asked.cases or CASES:
+        row = measure(name, asked)
+        results.append(row)
+        clocks = [statistics.mean(row["seconds"][clock]) for clock in ("training", "with_data", "process")]
+        mean = statistics.mean(row["accuracies"])
+        line(name, row["target"], mean, row["p_value"], *clocks, row["articles_way"]["seconds"], row["ratio"])
+    if not asked.cases:
+        record.save("speedrun", results)
+
+
+def measure(name: str, asked: argparse.Namespace) -> dict[str, Any]:
+    """Train with every seed, the articles' epochs in between."""
+    from scipy.stats import ttest_1samp
+
+    case, runs = CASES[name], []
+    article = Article(case)
+    for number in range(asked.seeds):
+        runs.append(child(name, FIRST_SEED + number, asked.cifar10))
+        if number < asked.epochs_measured:
+            article.epoch()
+    accuracies = [run["accuracy"] for run in runs]
+    seconds = {clock: [run[clock] for run in runs] for clock in ("training", "with_data", "process")}
+    whole = statistics.mean(article.seconds) * case.epochs
+    return {
+        "case": name,
+        "target": case.target,
+        "recipe": " ".join(case.recipe),
+        "data": runs[0]["data"],
+        "seeds": [FIRST_SEED + number for number in range(asked.seeds)],
+        "accuracies": accuracies,
+        "seconds": seconds,
+        "articles_way": {"seconds": whole, "epochs_measured": len(article.seconds), "epochs": case.epochs}
+        | {"seconds_by_epoch": article.seconds},
+        "ratio": whole / statistics.mean(seconds["training"]),
+        "p_value": float(ttest_1samp(accuracies, case.target, alternative="greater").pvalue),
+        "plan": runs[0]["plan"],
+    }
+
+
+class Article:
+    """A training in an article's own way, which goes on epoch by epoch."""
+
+    def __init__(self, case: Case) -> None:
+        from dataclasses import replace
+
+        from imagette.bench.timing import random_images
+
+        race = ARTICLES[case.article]
+        recipe = Recipe.load(race.recipe)
+        images = random_images(race.shape, 50_000 if case.article == "a3" else 60_000)
+        steps = -(-len(images) // recipe.train.batch_size)
+        self._epoch, self.seconds = articles_way(recipe, images, replace(race, steps=steps)), list[float]()
+
+    def epoch(self) -> None:
+        """Train for an epoch, and note its seconds."""
+        started = time.perf_counter()
+        self._epoch()
+        self.seconds.append(time.perf_counter() - started)
+
+
+def child(name: str, seed: int, cifar10: str) -> dict[str, Any]:
+    """Train in a process of its own; give what it says, and its whole time."""
+    command = [sys.executable, __file__, name, "--child", str(seed), "--cifar10", cifar10]
+    started = time.perf_counter()
+    answer = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+    return json.loads(answer.splitlines()[-1]) | {"process": time.perf_counter() - started}
+
+
+def recipe_of(case: Case, cifar10: str, seed: int) -> Recipe:
+    """Give the recipe of a case, with a seed."""
+    target, *changes = case.recipe
+    path = [f"data.path={cifar10}"] if cifar10 and target.startswith("cifar10") else []
+    return Recipe.load(target, [*changes, *path, f"train.seed={seed}", "train.keep=last"])
+
+
+def trained(recipe: Recipe) -> dict[str, Any]:
+    """Train and test; give the accuracy and two clocks."""
+    from imagette.data import load as data
+    from imagette.engine import probe
+    from imagette.engine.loop import Training
+    from imagette.engine.plan import Plan
+
+    splits = data.load(recipe.data)
+    train, test = splits.train, splits.test
+    started = time.perf_counter()
+    plan = probe.chosen(recipe, Plan.make(recipe, len(train)), train.shape, len(train.classes))
+    training = Training(recipe, train, None, plan)
+    ready = time.perf_counter()
+    for _ in training.events():
+        pass
+    logits = training.predictor().logits(test.images)
+    done = time.perf_counter()
+    return {
+        "accuracy": float((logits.argmax(1) == test.labels).mean()),
+        "training": done - ready,
+        "with_data": done - started,
+        "data": f"{train.fingerprint}, {train.provenance.get('division', '')}".rstrip(", "),
+        "plan": plan.to_dict(),
+    }
+
+
+if __name__ == "__main__":
+    main()

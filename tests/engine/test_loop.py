@@ -123,17 +123,28 @@ def _without_clocks(event: object) -> object:
     return replace(event, seconds=0.0, images_per_second=0.0) if isinstance(event, EpochDone) else event
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
+@pytest.mark.parametrize("optimizer", [["sgd"], ["adam"], ["adamw"], ["muon"], ["muon", "optim.fixed_norm=true"]])
 def test_optimizer_state_survives_in_the_layout_of_its_weights(
-    digits: tuple[ImageSet, ImageSet], optimizer: str
+    digits: tuple[ImageSet, ImageSet], optimizer: list[str]
 ) -> None:
-    spec = recipe(f"optim.name={optimizer}", "train.log_every=1", "train.layout=channels_last")
+    name, *more = optimizer
+    spec = recipe(f"optim.name={name}", *more, "train.log_every=1", "train.layout=channels_last")
     whole, first, second = (Training(spec, *digits) for _ in range(3))
     trained(whole)
     list(interrupted(first, 12))
     second.restore(*first.state())
     trained(second)
     assert same(whole, second)
+
+
+def test_the_schedule_moves_the_rates_of_all_groups_alike(digits: tuple[ImageSet, ImageSet]) -> None:
+    spec = recipe("optim.name=muon", "optim.lr=0.1", "optim.other_lr=0.02", "schedule.name=linear", "train.log_every=1")
+    training = Training(spec, *digits)
+    for event in training.events():
+        if isinstance(event, Logged):
+            turned, *others = (group["lr"] for group in training.optimizer.param_groups)
+            assert turned == event.lr
+            assert others == pytest.approx([event.lr / 5] * len(others))
 
 
 def test_another_seed_gives_other_weights(digits: tuple[ImageSet, ImageSet]) -> None:

@@ -81,7 +81,7 @@ class Step:
         Args:
             images: (B, C, H, W) float32, normalised.
             labels: (B,) int64, or (B, K) float32 where labels are mixed.
-            rate: learning rate of this step.
+            rate: learning rate of this step, which each group takes times its own ``scale``.
             step: number of the step, from 0.
 
         Returns:
@@ -101,7 +101,7 @@ class Step:
         if self.clip_norm:
             torch.nn.utils.clip_grad_norm_(self.parameters, self.clip_norm)
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["scale"]
         self.optimizer.step()
         self.optimizer.zero_grad()
         if self.average is not None:

@@ -25,6 +25,7 @@ from imagette.recipe.schema import Recipe
 EVERYTHING = (
     "model.dropout=0.3",
     "train.ema=0.9",
+    "train.lookahead=5",
     "train.label_smoothing=0.1",
     "optim.clip_norm=1.0",
     "optim.weight_decay=0.01",

@@ -122,6 +122,26 @@ def test_an_extended_run_equals_its_own_recipe_trained_from_nothing(schedule: st
     assert table(longer.path) == table(whole.path)
 
 
+@pytest.mark.parametrize(("schedule", "factor"), [("constant", 0.5), ("cosine", None)])
+def test_lookahead_grows_anew_over_an_extension(schedule: str, factor: float | None, tmp_path: Path) -> None:
+    short = recipe("train.epochs=2", f"schedule.name={schedule}", "train.lookahead=3")
+    run = imagette.train(short, runs=tmp_path, progress=False)
+    longer = imagette.extend(run.path, 2, factor=factor, progress=False)
+    whole = imagette.train(longer.recipe, runs=tmp_path / "whole", progress=False)
+    assert table(longer.path) == table(whole.path)
+    ours, theirs = (load_file(r.path / "model.safetensors") for r in (longer, whole))
+    assert all(torch.equal(value, theirs[name]) for name, value in ours.items())
+
+
+def test_lookahead_was_made_for_its_epochs(tmp_path: Path) -> None:
+    spec = recipe("train.epochs=2", "schedule.name=constant", "train.lookahead=3")
+    with pytest.raises(InputError, match=r"the lookahead of .* was made for 2"):
+        imagette.resume(stopped_after(1, spec, tmp_path), epochs=3, progress=False)
+    run = imagette.train(spec, runs=tmp_path, progress=False)
+    with pytest.raises(InputError, match="lookahead of this run has come to its end"):
+        imagette.extend(run.path, 1, progress=False)
+
+
 def test_a_second_extension_keeps_to_the_factor_of_the_first(tmp_path: Path) -> None:
     run = imagette.train(recipe("train.epochs=1", "schedule.name=cosine"), runs=tmp_path, progress=False)
     longer = imagette.extend(run.path, 1, factor=0.5, progress=False)

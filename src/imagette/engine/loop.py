@@ -18,11 +18,12 @@ from imagette.data.augment import Augmentation, Normalize
 from imagette.data.batches import Batches, seed_of
 from imagette.data.imageset import ImageSet
 from imagette.engine import device as devices
+from imagette.engine.averages import followers
 from imagette.engine.events import EpochDone, Event, Finished, Logged, Paused
 from imagette.engine.plan import Plan
 from imagette.engine.predictor import Predictor, Preprocessing
 from imagette.engine.state import Progress, Weights, copied, joined, optimizer_slots, part, restore_optimizer
-from imagette.engine.step import MovingAverage, Step
+from imagette.engine.step import Step
 from imagette.optim import schedules
 from imagette.recipe.schema import Recipe
 
@@ -84,9 +85,9 @@ class Training:
         spec = recipe.train
         self.optimizer = optim.build(self.module, recipe.optim)
         self.schedule = schedules.build(recipe.schedule, recipe.optim.lr, self.plan.steps_per_epoch, spec.epochs)
-        self.average = MovingAverage(self.module, spec.ema) if spec.ema else None
+        self.followers = followers(self.module, recipe, self.plan.steps_per_epoch)
         self.step = Step(
-            self.module, self.optimizer, self.plan, spec.label_smoothing, recipe.optim.clip_norm, self.average
+            self.module, self.optimizer, self.plan, spec.label_smoothing, recipe.optim.clip_norm, self.followers
         )
         self.batches = Batches(
             train, spec.batch_size, spec.seed, spec.shuffle, spec.drop_last, self.device, self.plan.channels_last
@@ -253,7 +254,7 @@ class Training:
     @property
     def evaluated(self) -> nn.Module:
         """The module that is measured: the moving average where there is one."""
-        return self.module if self.average is None else self.average.module
+        return self.followers["average"].module if "average" in self.followers else self.module
 
     def weights(self) -> Weights:
         """Give the weights that the run ends with: the best by the recipe's monitor, or the last."""
@@ -282,8 +283,7 @@ class Training:
             Diverged: when a weight is not finite: such a state is not worth keeping.
         """
         parts = {"model": self.module.state_dict(), "optimizer": optimizer_slots(self.optimizer)}
-        if self.average is not None:
-            parts["average"] = self.average.module.state_dict()
+        parts |= {name: follower.module.state_dict() for name, follower in self.followers.items()}
         for name, value in joined(parts).items():
             if value.is_floating_point() and not bool(value.isfinite().all()):
                 raise Diverged(
@@ -302,8 +302,8 @@ class Training:
         """
         try:
             self.module.load_state_dict(part(tensors, "model"))
-            if self.average is not None:
-                self.average.module.load_state_dict(part(tensors, "average"))
+            for name, follower in self.followers.items():
+                follower.module.load_state_dict(part(tensors, name))
             restore_optimizer(self.optimizer, part(tensors, "optimizer"))
         except (RuntimeError, IndexError) as error:
             raise InputError(

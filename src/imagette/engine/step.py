@@ -2,40 +2,16 @@
 
 from __future__ import annotations
 
-import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from imagette.engine.averages import Follower
 from imagette.engine.plan import Plan
-
-
-class MovingAverage:
-    """An exponential moving average of a module's weights and statistics, in a module of its own.
-
-    The decay grows with the steps, min(decay, (1 + t) / (10 + t)), so that the first weights are soon forgotten.
-    """
-
-    def __init__(self, module: nn.Module, decay: float) -> None:
-        self.module = copy.deepcopy(module)
-        self.decay = decay
-        pairs = zip(self.module.state_dict().values(), module.state_dict().values(), strict=True)
-        once = {mean.data_ptr(): (mean, live) for mean, live in pairs}.values()  # tied weights count once
-        self._averaged = [(mean, live) for mean, live in once if mean.is_floating_point()]
-        self._copied = [(mean, live) for mean, live in once if not mean.is_floating_point()]
-
-    @torch.no_grad()
-    def update(self, step: int) -> None:
-        """Take in the weights after step number ``step``."""
-        decay = min(self.decay, (1 + step) / (10 + step))
-        means, live = zip(*self._averaged, strict=True)
-        torch._foreach_lerp_(means, live, 1 - decay)
-        for mean, value in self._copied:
-            mean.copy_(value)
 
 
 class Step:
@@ -47,7 +23,7 @@ class Step:
         plan: precision and compilation.
         label_smoothing: share of the label spread over all classes.
         clip_norm: largest length of the gradient; 0 does not clip.
-        average: a moving average to keep up, or None.
+        followers: copies of the weights to keep up, by name, in this order.
     """
 
     def __init__(
@@ -57,9 +33,9 @@ class Step:
         plan: Plan,
         label_smoothing: float = 0.0,
         clip_norm: float = 0.0,
-        average: MovingAverage | None = None,
+        followers: Mapping[str, Follower] | None = None,
     ) -> None:
-        self.optimizer, self.average, self.clip_norm = optimizer, average, clip_norm
+        self.optimizer, self.followers, self.clip_norm = optimizer, [*(followers or {}).values()], clip_norm
         self.parameters = [p for p in module.parameters() if p.requires_grad]
         device = torch.device(plan.device)
         self._non_finite, self._one = torch.zeros((), device=device), torch.ones((), device=device)
@@ -104,8 +80,8 @@ class Step:
             group["lr"] = rate * group["scale"]
         self.optimizer.step()
         self.optimizer.zero_grad()
-        if self.average is not None:
-            self.average.update(step)
+        for follower in self.followers:
+            follower.update(step)
         return loss.detach(), logits.detach()
 
     def check(self, loss: Tensor | None = None) -> None:

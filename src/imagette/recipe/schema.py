@@ -112,6 +112,9 @@ class Train(Section):
     """Share of the label spread over all classes, so that the net does not grow over-sure."""
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Decay per step of a moving average of the weights, which is then what is evaluated and kept; 0: none."""
+    lookahead: NonNegativeInt = 0
+    """Every so many steps, return a part of the way to slow weights that follow, a larger part towards the end; 0:
+    never. It averages out the noise of a high rate within few epochs; 5 is usual (Zhang et al., 2019)."""
     keep: Literal["best", "last"] = "best"
     """Which epoch's weights the run ends with: the best by ``monitor``, or the last."""
     monitor: Monitor = "val_accuracy"

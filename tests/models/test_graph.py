@@ -28,6 +28,8 @@ SPECS = [
     specs.AlexNet(batch_norm=True),
     specs.ResNet(),
     specs.SpeedNet(),
+    specs.PreActResNet(depth=14),
+    specs.WideResNet(depth=10, factor=2, dropout=0.3),
 ]
 
 

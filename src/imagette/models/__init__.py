@@ -16,6 +16,7 @@ from imagette.models.custom import custom, verify
 from imagette.models.inspect import LayerRow, layer_table
 from imagette.models.lenet import lenet, lenet_least
 from imagette.models.linear import linear, linear_by_hand
+from imagette.models.preactresnet import preact_resnet, wide_resnet
 from imagette.models.resnet import resnet
 from imagette.models.speednet import WHITENED, SpeedNet, speednet, speednet_least
 from imagette.models.vgg import vgg
@@ -47,6 +48,8 @@ FAMILIES: dict[type[Model], Family] = {
     specs.AlexNet: Family(alexnet, alexnet_least),
     specs.SpeedNet: Family(speednet, speednet_least),
     specs.ResNet: Family(resnet, _always(5)),
+    specs.PreActResNet: Family(preact_resnet, _always(5)),
+    specs.WideResNet: Family(wide_resnet, _always(5)),
     specs.Custom: Family(custom, _always(1)),
 }
 """Every model. Where there is batch normalisation, the least size leaves it several numbers even in a batch of one."""

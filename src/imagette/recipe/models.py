@@ -106,10 +106,9 @@ class SpeedNet(Model):
     """Convolutions in a stage: 1 is fastest, 2 more accurate."""
 
 
-class ResNet(Model):
-    """A residual net for small images: three stages of basic blocks (He et al., 2015, section 4.2)."""
+class Residual(Model):
+    """What the residual nets of He et al. share."""
 
-    name: Literal["resnet"] = "resnet"
     depth: Annotated[int, Field(ge=8, le=1202)] = 20
     """Number of weighted layers, 6n + 2: 8, 14, 20, 32, 44, 56, 110, ...; deeper learns more and takes longer."""
     width: Annotated[int, Field(ge=1, le=4096)] = 16
@@ -117,12 +116,45 @@ class ResNet(Model):
 
     @model_validator(mode="after")
     def _whole_blocks(self) -> Self:
-        if extra := (self.depth - 2) % 6:
-            below = self.depth - extra
-            raise ValueError(
-                f"depth is 6n + 2 (8, 14, 20, 26, ...); received {self.depth}: take {below} or {below + 6}"
-            )
+        _check_depth(self.depth, 2)
         return self
+
+
+class ResNet(Residual):
+    """A residual net for small images: three stages of basic blocks (He et al., 2015, section 4.2)."""
+
+    name: Literal["resnet"] = "resnet"
+
+
+class PreActResNet(Residual):
+    """A residual net whose blocks normalise first, so that its shortcuts stay free (He et al., 2016)."""
+
+    name: Literal["preact-resnet"] = "preact-resnet"
+
+
+class WideResNet(Model):
+    """A shallow residual net with many channels, which trains faster than a deep one (Zagoruyko, Komodakis, 2016)."""
+
+    name: Literal["wide-resnet"] = "wide-resnet"
+    depth: Annotated[int, Field(ge=10, le=1204)] = 16
+    """Number of convolutions, those of shortcuts counted, 6n + 4: 10, 16, 22, 28, 40, ...; 28 in the paper's best."""
+    factor: Annotated[int, Field(ge=1, le=256)] = 4
+    """Times 16, 32 and 64 channels in the three stages; time grows with its square."""
+    dropout: Probability = 0.0
+    """Share set to zero between the two convolutions of a block; the paper found 0.3 to help the widest nets."""
+
+    @model_validator(mode="after")
+    def _whole_blocks(self) -> Self:
+        _check_depth(self.depth, 4)
+        return self
+
+
+def _check_depth(depth: int, others: int) -> None:
+    """Refuse a depth that is not that of whole blocks and the layers beside them."""
+    if extra := (depth - others) % 6:
+        known = ", ".join(str(6 * n + others) for n in range(1, 5))
+        below = depth - extra
+        raise ValueError(f"depth is 6n + {others} ({known}, ...); received {depth}: take {below} or {below + 6}")
 
 
 class Custom(Model):
@@ -135,6 +167,18 @@ class Custom(Model):
 
 
 ModelSpec = Annotated[
-    Linear | LinearByHand | SingleConv | CNN | LeNet | BatchNormCNN | VGG | AlexNet | SpeedNet | ResNet | Custom,
+    Linear
+    | LinearByHand
+    | SingleConv
+    | CNN
+    | LeNet
+    | BatchNormCNN
+    | VGG
+    | AlexNet
+    | SpeedNet
+    | ResNet
+    | PreActResNet
+    | WideResNet
+    | Custom,
     Field(discriminator="name"),
 ]

@@ -274,6 +274,7 @@ def _on_cpu(predictor: Predictor) -> Predictor:
         predictor.batch_size,
         channels_last,
         predictor.mirror,
+        predictor.shift,
         predictor.without_eval,
     )
 

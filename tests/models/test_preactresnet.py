@@ -90,7 +90,7 @@ def test_dropout_stands_between_the_convolutions() -> None:
 
 
 def test_filters_start_with_the_deviation_that_keeps_the_gradients_size() -> None:
-    weight = build(specs.WideResNet(depth=10, factor=4), COLOUR, 10).stage2[0].change.conv2.weight
+    weight = build(specs.WideResNet(depth=10, factor=4), COLOUR, 10).stage2[0].change.conv1.weight  # (128, 64, 3, 3)
     assert weight.std().item() == pytest.approx(math.sqrt(2 / (128 * 9)), rel=0.01)
 
 

@@ -75,6 +75,23 @@ def test_test_and_predict_agree_with_the_summary_to_the_last_digit(finished: ima
     assert saved["ids"].tolist() == test.ids.tolist()
 
 
+def test_a_shift_travels_with_the_run(tmp_path: Path) -> None:
+    moved = ("evaluate.shift=1", "model.name=cnn", "model.widths=[4]", "train.epochs=1")
+    run = imagette.load(imagette.train(recipe(*moved), runs=tmp_path, progress=False).path)
+    assert run.predictor.shift == 1
+    assert run.test() == run.summary["test"]
+    images = run.splits.test.images
+    found = np.load(run.path / "predictions.npz")["logits"]
+    np.testing.assert_array_equal(run.predictor.logits(images), found)
+    best = run.history[run.summary["best_epoch"] - 1]
+    assert run.summary["validation"]["accuracy"] == pytest.approx(best["val_accuracy"])
+    plain = imagette.runs.run.Run(run.path, recipe=run.recipe.replace(**{"evaluate.shift": 0}))
+    assert not np.allclose(plain.predictor.logits(images), found)
+    with pytest.raises(InputError, match=r"evaluate.shift = 8"):
+        imagette.train(recipe("evaluate.shift=8"), runs=tmp_path / "none", progress=False)
+    assert not run_paths(tmp_path / "none")
+
+
 def test_the_mistakes_are_all_listed_surest_first(finished: imagette.Run) -> None:
     with (finished.path / "mistakes.csv").open() as file:
         rows = list(csv.DictReader(file))

@@ -96,6 +96,7 @@ class Training:
         self.augmentation = Augmentation(
             recipe.augment, train.shape, mean, std, self.device, classes=len(train.classes)
         )
+        self._predictor(self.module)  # what it refuses is said before the first step
         self.progress = Progress()
         self.loss_sum = torch.zeros((), dtype=torch.float64, device=self.device)
         self.correct = torch.zeros((), dtype=torch.int64, device=self.device)
@@ -273,6 +274,7 @@ class Training:
             self.recipe.evaluate.batch_size,
             self.plan.channels_last,
             self.recipe.evaluate.mirror,
+            self.recipe.evaluate.shift,
             self.recipe.traps.test_without_eval,
         )
 

@@ -144,6 +144,9 @@ class Evaluate(Section):
     """Images per forward pass; changes the speed, not the figures (but with ``traps.test_without_eval``)."""
     mirror: bool = False
     """Average the answers to an image and to its mirror image: twice the time; not for digits and letters."""
+    shift: NonNegativeInt = 0
+    """Average also over the image moved so many pixels up and left, and down and right: three times the time; 0: not.
+    The net then counts less on where exactly its strides fall; 1 is usual."""
     confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95
     """Level of every interval."""
     bins: PositiveInt = 15

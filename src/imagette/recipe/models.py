@@ -104,6 +104,24 @@ class SpeedNet(Model):
     """Channels of each stage; every one halves the image, after the stem has halved it once."""
     depth: Annotated[int, Field(ge=1, le=3)] = 2
     """Convolutions in a stage: 1 is fastest, 2 more accurate."""
+    residual: bool = False
+    """Lead past the second and third convolution of a stage, so that the gradient reaches the first one whole."""
+    activation: Literal["relu", "gelu"] = "relu"
+    """ReLU is the faster one on a CPU; GELU, smooth and a little open below zero, is the source's choice on a GPU."""
+    identity: bool = False
+    """Let every convolution begin by handing on its channels: the signal is there from the first step."""
+    freeze_scale: bool = False
+    """Leave the scales of batch normalisation at 1: the convolution behind them can learn them as well."""
+    logit_scale: Annotated[float, Field(gt=0)] = 1.0
+    """What the logits are multiplied by: less than 1 (1/9 in the source) begins unsure, and bears a higher rate."""
+
+    @model_validator(mode="after")
+    def _three_convolutions_for_a_shortcut(self) -> Self:
+        if self.residual and self.depth != 3:
+            raise ValueError(
+                f"residual = true needs three convolutions in a stage; received depth {self.depth}: take 3"
+            )
+        return self
 
 
 class Residual(Model):

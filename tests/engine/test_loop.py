@@ -148,6 +148,27 @@ def test_the_schedule_moves_the_rates_of_all_groups_alike(digits: tuple[ImageSet
             assert others == pytest.approx([event.lr / 5] * len(others))
 
 
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_a_stem_is_frozen_after_its_epochs_also_in_a_resumed_training(
+    digits: tuple[ImageSet, ImageSet], optimizer: str
+) -> None:
+    stem = ("model.name=speednet", "model.widths=[8]", "train.freeze_stem=1", f"optim.name={optimizer}")
+    spec = recipe(*stem, "train.log_every=1", "optim.clip_norm=1")
+    whole, first, second = (Training(spec, *digits) for _ in range(3))
+    biases = [whole.module.stem.bias.clone() for event in whole.events() if isinstance(event, (Logged, EpochDone))]
+    assert not torch.equal(biases[0], biases[7])
+    assert all(torch.equal(bias, biases[7]) for bias in biases[7:])
+    list(interrupted(first, 12))
+    second.restore(*first.state())
+    trained(second)
+    assert same(whole, second)
+
+
+def test_only_a_net_with_a_computed_stem_freezes_it() -> None:
+    with pytest.raises(InputError, match=r"freeze_stem = 2, but model 'cnn' has no computed stem; set it to 0"):
+        recipe("train.freeze_stem=2")
+
+
 def test_another_seed_gives_other_weights(digits: tuple[ImageSet, ImageSet]) -> None:
     a, b = (Training(recipe("train.epochs=1", f"train.seed={seed}"), *digits) for seed in (0, 1))
     trained(a)

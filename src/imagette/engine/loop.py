@@ -156,7 +156,7 @@ class Training:
         dropout_seed = seed_of(spec.seed, DROPOUT)
         # torch.manual_seed would also note its caller's stack for devices that were never started: 0.1 ms a step.
         seed = torch.cuda.manual_seed if self.device.type == "cuda" else torch.default_generator.manual_seed
-        self.module.train()
+        models.train(self.module, stem=not 0 < spec.freeze_stem <= progress.epoch)
         started, timed = time.perf_counter(), 0
         for index, pixels, labels in self.batches.epoch(progress.epoch, progress.batch):
             if self.stop:

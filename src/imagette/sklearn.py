@@ -209,7 +209,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.predictor_ = training.predictor()
 
     def __getstate__(self) -> dict[str, Any]:
-        state: dict[str, Any] = super().__getstate__()
+        state: dict[str, Any] = dict(super().__getstate__())  # a copy: the classifier stays on its device
         if "predictor_" in state:
             state["predictor_"] = _on_cpu(state["predictor_"])  # so that it can be read where there is no GPU
         return state
@@ -274,6 +274,7 @@ def _on_cpu(predictor: Predictor) -> Predictor:
         predictor.batch_size,
         channels_last,
         predictor.mirror,
+        predictor.shift,
         predictor.without_eval,
     )
 

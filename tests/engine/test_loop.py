@@ -25,6 +25,7 @@ from imagette.recipe.schema import Recipe
 EVERYTHING = (
     "model.dropout=0.3",
     "train.ema=0.9",
+    "train.lookahead=5",
     "train.label_smoothing=0.1",
     "optim.clip_norm=1.0",
     "optim.weight_decay=0.01",
@@ -123,17 +124,49 @@ def _without_clocks(event: object) -> object:
     return replace(event, seconds=0.0, images_per_second=0.0) if isinstance(event, EpochDone) else event
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
+@pytest.mark.parametrize("optimizer", [["sgd"], ["adam"], ["adamw"], ["muon"], ["muon", "optim.fixed_norm=true"]])
 def test_optimizer_state_survives_in_the_layout_of_its_weights(
-    digits: tuple[ImageSet, ImageSet], optimizer: str
+    digits: tuple[ImageSet, ImageSet], optimizer: list[str]
 ) -> None:
-    spec = recipe(f"optim.name={optimizer}", "train.log_every=1", "train.layout=channels_last")
+    name, *more = optimizer
+    spec = recipe(f"optim.name={name}", *more, "train.log_every=1", "train.layout=channels_last")
     whole, first, second = (Training(spec, *digits) for _ in range(3))
     trained(whole)
     list(interrupted(first, 12))
     second.restore(*first.state())
     trained(second)
     assert same(whole, second)
+
+
+def test_the_schedule_moves_the_rates_of_all_groups_alike(digits: tuple[ImageSet, ImageSet]) -> None:
+    spec = recipe("optim.name=muon", "optim.lr=0.1", "optim.other_lr=0.02", "schedule.name=linear", "train.log_every=1")
+    training = Training(spec, *digits)
+    for event in training.events():
+        if isinstance(event, Logged):
+            turned, *others = (group["lr"] for group in training.optimizer.param_groups)
+            assert turned == event.lr
+            assert others == pytest.approx([event.lr / 5] * len(others))
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_a_stem_is_frozen_after_its_epochs_also_in_a_resumed_training(
+    digits: tuple[ImageSet, ImageSet], optimizer: str
+) -> None:
+    stem = ("model.name=speednet", "model.widths=[8]", "train.freeze_stem=1", f"optim.name={optimizer}")
+    spec = recipe(*stem, "train.log_every=1", "optim.clip_norm=1")
+    whole, first, second = (Training(spec, *digits) for _ in range(3))
+    biases = [whole.module.stem.bias.clone() for event in whole.events() if isinstance(event, (Logged, EpochDone))]
+    assert not torch.equal(biases[0], biases[7])
+    assert all(torch.equal(bias, biases[7]) for bias in biases[7:])
+    list(interrupted(first, 12))
+    second.restore(*first.state())
+    trained(second)
+    assert same(whole, second)
+
+
+def test_only_a_net_with_a_computed_stem_freezes_it() -> None:
+    with pytest.raises(InputError, match=r"freeze_stem = 2, but model 'cnn' has no computed stem; set it to 0"):
+        recipe("train.freeze_stem=2")
 
 
 def test_another_seed_gives_other_weights(digits: tuple[ImageSet, ImageSet]) -> None:

@@ -121,3 +121,27 @@ def test_the_mirror_image_has_a_say_of_its_own() -> None:
     plain, mirrored = (Predictor(module, ("a", "b"), scale, mirror=mirror) for mirror in (False, True))
     both = (plain.logits(images) + plain.logits(np.ascontiguousarray(images[..., ::-1]))) / 2
     np.testing.assert_allclose(mirrored.logits(images), both, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("mirror", [False, True])
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_the_shifted_images_have_half_of_the_say(mirror: bool, channels_last: bool) -> None:
+    images = colours().images
+    module = nn.Sequential(nn.Flatten(), nn.Linear(90, 2))
+    scale = Preprocessing((3, 6, 5), (0.0,) * 3, (255.0,) * 3)
+
+    def logits(pixels: np.ndarray, **options: int) -> np.ndarray:
+        pixels = np.ascontiguousarray(pixels)
+        return Predictor(module, ("a", "b"), scale, mirror=mirror, channels_last=channels_last, **options).logits(
+            pixels
+        )
+
+    padded = np.pad(images, ((0, 0), (0, 0), (2, 2), (2, 2)), mode="reflect")
+    moved = logits(padded[:, :, :6, :5]) + logits(padded[:, :, 4:, 4:])
+    expected = logits(images) / 2 + moved / 4
+    np.testing.assert_allclose(logits(images, shift=2), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_a_shift_as_large_as_the_image_is_refused() -> None:
+    with pytest.raises(InputError, match=r"evaluate.shift = 5 is not smaller than the images, which have 6x5 pixels"):
+        Predictor(nn.Flatten(), ("a", "b"), Preprocessing((3, 6, 5), (0.0,) * 3, (1.0,) * 3), shift=5)

@@ -21,6 +21,11 @@ VARIANTS = [
     specs.LeNet(padding=2, activation="relu", pooling="average", dropout=0.5),
     specs.AlexNet(batch_norm=True, dropout=(0.3, 0.3, 0.1, 0.2, 0.2)),
     specs.ResNet(depth=8, width=3),
+    specs.SpeedNet(
+        widths=(24, 16), depth=3, residual=True, activation="gelu", identity=True, freeze_scale=True, logit_scale=0.1
+    ),
+    specs.PreActResNet(depth=8, width=3),
+    specs.WideResNet(depth=10, factor=1, dropout=0.3),
 ]
 SIZES = [(28, 28), (32, 32), (33, 47)]
 

@@ -28,6 +28,9 @@ SPECS = [
     specs.AlexNet(batch_norm=True),
     specs.ResNet(),
     specs.SpeedNet(),
+    specs.SpeedNet(depth=3, residual=True, activation="gelu", logit_scale=0.1),
+    specs.PreActResNet(depth=14),
+    specs.WideResNet(depth=10, factor=2, dropout=0.3),
 ]
 
 

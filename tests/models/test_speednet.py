@@ -10,7 +10,8 @@ import torch
 
 import imagette
 from imagette import models
-from imagette.models.speednet import WhiteningStem
+from imagette.core.errors import InputError
+from imagette.models.speednet import SpeedNet, WhiteningStem
 from imagette.recipe import models as specs
 
 DIGITS = ("model.name=speednet", "model.widths=[8]", "train.epochs=1", "train.threads=1")
@@ -54,3 +55,65 @@ def test_the_stem_is_computed_from_the_training_images_and_not_trained(tmp_path:
 def test_sizes() -> None:
     assert models.least_size(specs.SpeedNet(widths=(8, 8, 8))) == 31
     assert models.build(specs.SpeedNet(widths=(8, 8, 8)), (3, 31, 40), 10)(torch.zeros(2, 3, 31, 40)).shape == (2, 10)
+
+
+def net(**options: object) -> SpeedNet:
+    torch.manual_seed(0)
+    module = models.build(specs.SpeedNet(widths=(24, 16), **options), (1, 28, 28), 10)
+    assert isinstance(module, SpeedNet)
+    return module
+
+
+def test_options_that_draw_nothing_leave_the_first_weights_as_they_are() -> None:
+    plain, optioned = net(), net(activation="gelu", freeze_scale=True, logit_scale=0.5)
+    for (name, value), (other, same) in zip(plain.state_dict().items(), optioned.state_dict().items(), strict=True):
+        assert name == other
+        assert torch.equal(value, same)
+
+
+def test_the_default_is_what_it_was_before_there_were_options() -> None:
+    kinds = [type(layer).__name__ for layer in net().modules() if not [*layer.children()]]
+    stage = ["Conv2d", "MaxPool2d", "BatchNorm2d", "ReLU", "Conv2d", "BatchNorm2d", "ReLU"]
+    assert kinds == ["WhiteningStem", "ReLU", *stage, *stage, "AdaptiveMaxPool2d", "Flatten", "Linear"]
+    assert sum(p.requires_grad for p in net().parameters()) == 1 + 2 * 6 + 1
+
+
+def test_gelu_stands_wherever_relu_stood() -> None:
+    module = net(activation="gelu")
+    assert sum(isinstance(part, torch.nn.GELU) for part in module.modules()) == 5
+    assert not any(isinstance(part, torch.nn.ReLU) for part in module.modules())
+
+
+def test_a_small_scale_makes_small_logits() -> None:
+    images = torch.rand(2, 1, 28, 28)
+    torch.testing.assert_close(net(logit_scale=1 / 9).eval()(images), net().eval()(images) / 9)
+
+
+def test_a_convolution_begins_by_handing_its_channels_on() -> None:
+    module = net(identity=True)
+    x, y = torch.randn(2, 18, 9, 9), torch.randn(2, 24, 9, 9)
+    wider, narrower = module.stage1.conv1(x), module.stage2.conv1(y)  # 18 to 24 channels, 24 to 16
+    torch.testing.assert_close(wider[:, :18], x)
+    assert wider[:, 18:].std() > 0.1
+    torch.testing.assert_close(narrower, y[:, :16])
+
+
+def test_scales_stay_at_one_and_everything_else_is_trained(tmp_path: Path) -> None:
+    recipe = imagette.Recipe.load("digits", [*DIGITS, "model.freeze_scale=true"])
+    module = imagette.train(recipe, runs=tmp_path, progress=False).predictor.module
+    assert (module.stage1.bn1.weight == 1).all()
+    assert module.stage1.bn1.bias.any()
+
+
+def test_a_shortcut_leads_past_the_second_and_third_convolution() -> None:
+    module = net(depth=3, residual=True).eval()
+    torch.nn.init.zeros_(module.stage1.change.conv3.weight)
+    x = torch.rand(2, 18, 8, 8)
+    torch.testing.assert_close(module.stage1(x), module.stage1[:4](x))
+    counts = [sum(p.numel() for p in net(depth=3, residual=residual).parameters()) for residual in (True, False)]
+    assert counts[0] == counts[1]
+
+
+def test_a_shortcut_without_a_third_convolution_is_refused() -> None:
+    with pytest.raises(InputError, match="needs three convolutions in a stage; received depth 2: take 3"):
+        imagette.Recipe.load("digits", ["model.name=speednet", "model.residual=true"])

@@ -31,6 +31,7 @@ NETS = {
     "resnet-20": (build(specs.ResNet(depth=20), COLOUR, 10), COLOUR),
     "resnet-56": (build(specs.ResNet(depth=56), COLOUR, 10), COLOUR),
     "speednet": (build(specs.SpeedNet(), GRAY, 10), GRAY),
+    "wide-resnet": (build(specs.WideResNet(dropout=0.3), COLOUR, 10), COLOUR),
     "functional": (Functional(), (1, 8, 8)),
     "branching": (Branching(), COLOUR),
     "dense": (Dense(), COLOUR),

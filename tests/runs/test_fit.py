@@ -75,6 +75,23 @@ def test_test_and_predict_agree_with_the_summary_to_the_last_digit(finished: ima
     assert saved["ids"].tolist() == test.ids.tolist()
 
 
+def test_a_shift_travels_with_the_run(tmp_path: Path) -> None:
+    moved = ("evaluate.shift=1", "model.name=cnn", "model.widths=[4]", "train.epochs=1")
+    run = imagette.load(imagette.train(recipe(*moved), runs=tmp_path, progress=False).path)
+    assert run.predictor.shift == 1
+    assert run.test() == run.summary["test"]
+    images = run.splits.test.images
+    found = np.load(run.path / "predictions.npz")["logits"]
+    np.testing.assert_array_equal(run.predictor.logits(images), found)
+    best = run.history[run.summary["best_epoch"] - 1]
+    assert run.summary["validation"]["accuracy"] == pytest.approx(best["val_accuracy"])
+    plain = imagette.runs.run.Run(run.path, recipe=run.recipe.replace(**{"evaluate.shift": 0}))
+    assert not np.allclose(plain.predictor.logits(images), found)
+    with pytest.raises(InputError, match=r"evaluate.shift = 8"):
+        imagette.train(recipe("evaluate.shift=8"), runs=tmp_path / "none", progress=False)
+    assert not run_paths(tmp_path / "none")
+
+
 def test_the_mistakes_are_all_listed_surest_first(finished: imagette.Run) -> None:
     with (finished.path / "mistakes.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -120,6 +137,26 @@ def test_an_extended_run_equals_its_own_recipe_trained_from_nothing(schedule: st
     ours, theirs = (load_file(r.path / "model.safetensors") for r in (longer, whole))
     assert all(torch.equal(value, theirs[name]) for name, value in ours.items())
     assert table(longer.path) == table(whole.path)
+
+
+@pytest.mark.parametrize(("schedule", "factor"), [("constant", 0.5), ("cosine", None)])
+def test_lookahead_grows_anew_over_an_extension(schedule: str, factor: float | None, tmp_path: Path) -> None:
+    short = recipe("train.epochs=2", f"schedule.name={schedule}", "train.lookahead=3")
+    run = imagette.train(short, runs=tmp_path, progress=False)
+    longer = imagette.extend(run.path, 2, factor=factor, progress=False)
+    whole = imagette.train(longer.recipe, runs=tmp_path / "whole", progress=False)
+    assert table(longer.path) == table(whole.path)
+    ours, theirs = (load_file(r.path / "model.safetensors") for r in (longer, whole))
+    assert all(torch.equal(value, theirs[name]) for name, value in ours.items())
+
+
+def test_lookahead_was_made_for_its_epochs(tmp_path: Path) -> None:
+    spec = recipe("train.epochs=2", "schedule.name=constant", "train.lookahead=3")
+    with pytest.raises(InputError, match=r"the lookahead of .* was made for 2"):
+        imagette.resume(stopped_after(1, spec, tmp_path), epochs=3, progress=False)
+    run = imagette.train(spec, runs=tmp_path, progress=False)
+    with pytest.raises(InputError, match="lookahead of this run has come to its end"):
+        imagette.extend(run.path, 1, progress=False)
 
 
 def test_a_second_extension_keeps_to_the_factor_of_the_first(tmp_path: Path) -> None:

@@ -19,11 +19,12 @@ from imagette.data.batches import Batches, seed_of
 from imagette.data.imageset import ImageSet
 from imagette.engine import allocator
 from imagette.engine import device as devices
+from imagette.engine.averages import followers
 from imagette.engine.events import EpochDone, Event, Finished, Logged, Paused
 from imagette.engine.plan import Plan
 from imagette.engine.predictor import Predictor, Preprocessing
 from imagette.engine.state import Progress, Weights, copied, joined, optimizer_slots, part, restore_optimizer
-from imagette.engine.step import MovingAverage, Step
+from imagette.engine.step import Step
 from imagette.optim import schedules
 from imagette.recipe.schema import Recipe
 
@@ -86,9 +87,9 @@ class Training:
         spec = recipe.train
         self.optimizer = optim.build(self.module, recipe.optim)
         self.schedule = schedules.build(recipe.schedule, recipe.optim.lr, self.plan.steps_per_epoch, spec.epochs)
-        self.average = MovingAverage(self.module, spec.ema) if spec.ema else None
+        self.followers = followers(self.module, recipe, self.plan.steps_per_epoch)
         self.step = Step(
-            self.module, self.optimizer, self.plan, spec.label_smoothing, recipe.optim.clip_norm, self.average
+            self.module, self.optimizer, self.plan, spec.label_smoothing, recipe.optim.clip_norm, self.followers
         )
         self.batches = Batches(
             train, spec.batch_size, spec.seed, spec.shuffle, spec.drop_last, self.device, self.plan.channels_last
@@ -97,6 +98,7 @@ class Training:
         self.augmentation = Augmentation(
             recipe.augment, train.shape, mean, std, self.device, classes=len(train.classes)
         )
+        self._predictor(self.module)  # what it refuses is said before the first step
         self.progress = Progress()
         self.loss_sum = torch.zeros((), dtype=torch.float64, device=self.device)
         self.correct = torch.zeros((), dtype=torch.int64, device=self.device)
@@ -156,7 +158,7 @@ class Training:
         dropout_seed = seed_of(spec.seed, DROPOUT)
         # torch.manual_seed would also note its caller's stack for devices that were never started: 0.1 ms a step.
         seed = torch.cuda.manual_seed if self.device.type == "cuda" else torch.default_generator.manual_seed
-        self.module.train()
+        models.train(self.module, stem=not 0 < spec.freeze_stem <= progress.epoch)
         started, timed = time.perf_counter(), 0
         for index, pixels, labels in self.batches.epoch(progress.epoch, progress.batch):
             if self.stop:
@@ -255,7 +257,7 @@ class Training:
     @property
     def evaluated(self) -> nn.Module:
         """The module that is measured: the moving average where there is one."""
-        return self.module if self.average is None else self.average.module
+        return self.followers["average"].module if "average" in self.followers else self.module
 
     def weights(self) -> Weights:
         """Give the weights that the run ends with: the best by the recipe's monitor, or the last."""
@@ -274,6 +276,7 @@ class Training:
             self.recipe.evaluate.batch_size,
             self.plan.channels_last,
             self.recipe.evaluate.mirror,
+            self.recipe.evaluate.shift,
             self.recipe.traps.test_without_eval,
         )
 
@@ -284,8 +287,7 @@ class Training:
             Diverged: when a weight is not finite: such a state is not worth keeping.
         """
         parts = {"model": self.module.state_dict(), "optimizer": optimizer_slots(self.optimizer)}
-        if self.average is not None:
-            parts["average"] = self.average.module.state_dict()
+        parts |= {name: follower.module.state_dict() for name, follower in self.followers.items()}
         for name, value in joined(parts).items():
             if value.is_floating_point() and not bool(value.isfinite().all()):
                 raise Diverged(
@@ -304,8 +306,8 @@ class Training:
         """
         try:
             self.module.load_state_dict(part(tensors, "model"))
-            if self.average is not None:
-                self.average.module.load_state_dict(part(tensors, "average"))
+            for name, follower in self.followers.items():
+                follower.module.load_state_dict(part(tensors, name))
             restore_optimizer(self.optimizer, part(tensors, "optimizer"))
         except (RuntimeError, IndexError) as error:
             raise InputError(

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from imagette.core.errors import InputError
 from imagette.data.augment import Normalize
@@ -89,8 +90,16 @@ class Predictor:
         batch_size: images a forward pass.
         channels_last: memory format of the batches.
         mirror: average the logits of an image and of its mirror image.
+        shift: give the image half of the say, and a quarter each to it moved by so many pixels up and left, and down
+            and right, with reflected edges; each with its mirror image, if ``mirror``.
         without_eval: compute in training mode, the trap of article A0: what an image gets then depends on the batch
             that it comes in. Dropout is the same at every call, and the module stays as it is.
+
+    Raises:
+        InputError: when the images are too small for the shift.
+
+    Source: the six views of ``mirror`` with ``shift`` are those of K. Jordan, "94% on CIFAR-10 in 3.29 Seconds on a
+    Single GPU" (2024).
 
     Example:
         >>> from torch import nn
@@ -108,10 +117,17 @@ class Predictor:
         batch_size: int = 500,
         channels_last: bool = True,
         mirror: bool = False,
+        shift: int = 0,
         without_eval: bool = False,
     ) -> None:
         self.module, self.classes, self.preprocessing = module, classes, preprocessing
-        self.mirror, self.without_eval = mirror, without_eval
+        if shift >= min(preprocessing.shape[1:]):
+            raise InputError(
+                f"evaluate.shift = {shift} is not smaller than the images, "
+                f"which have {preprocessing.shape[1]}x{preprocessing.shape[2]} pixels",
+                hint="1 is usual, 0 shifts nothing",
+            )
+        self.mirror, self.shift, self.without_eval = mirror, shift, without_eval
         self.batch_size = batch_size
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
         self.device = next((p.device for p in module.parameters()), torch.device("cpu"))
@@ -153,10 +169,17 @@ class Predictor:
     def _forward(self, module: nn.Module, images: Tensor) -> Tensor:
         pixels = images.to(self.device).contiguous(memory_format=self.memory_format)
         numbers = self._normalize(pixels)
-        logits: Tensor = module(numbers)
-        if self.mirror:
-            logits = (logits + module(numbers.flip(3))) / 2
+        logits = self._mirrored(module, numbers)
+        if self.shift:
+            padded = functional.pad(numbers, (self.shift,) * 4, mode="reflect")
+            height, width = numbers.shape[2:]
+            moved = padded[:, :, :height, :width], padded[:, :, -height:, -width:]
+            logits = logits / 2 + sum(self._mirrored(module, view) for view in moved) / 4
         return logits.float().cpu()
+
+    def _mirrored(self, module: nn.Module, numbers: Tensor) -> Tensor:
+        logits: Tensor = module(numbers)
+        return (logits + module(numbers.flip(3))) / 2 if self.mirror else logits
 
     def predict(self, images: np.ndarray) -> Prediction:
         """Predict images (N, C, H, W) uint8.

@@ -2,41 +2,17 @@
 
 from __future__ import annotations
 
-import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from imagette.engine.averages import Follower
 from imagette.engine.plan import Plan
 from imagette.optim.bare import bare_step
-
-
-class MovingAverage:
-    """An exponential moving average of a module's weights and statistics, in a module of its own.
-
-    The decay grows with the steps, min(decay, (1 + t) / (10 + t)), so that the first weights are soon forgotten.
-    """
-
-    def __init__(self, module: nn.Module, decay: float) -> None:
-        self.module = copy.deepcopy(module)
-        self.decay = decay
-        pairs = zip(self.module.state_dict().values(), module.state_dict().values(), strict=True)
-        once = {mean.data_ptr(): (mean, live) for mean, live in pairs}.values()  # tied weights count once
-        self._averaged = [(mean, live) for mean, live in once if mean.is_floating_point()]
-        self._copied = [(mean, live) for mean, live in once if not mean.is_floating_point()]
-
-    @torch.no_grad()
-    def update(self, step: int) -> None:
-        """Take in the weights after step number ``step``."""
-        decay = min(self.decay, (1 + step) / (10 + step))
-        means, live = zip(*self._averaged, strict=True)
-        torch._foreach_lerp_(means, live, 1 - decay)
-        for mean, value in self._copied:
-            mean.copy_(value)
 
 
 class Step:
@@ -48,7 +24,7 @@ class Step:
         plan: precision and compilation.
         label_smoothing: share of the label spread over all classes.
         clip_norm: largest length of the gradient; 0 does not clip.
-        average: a moving average to keep up, or None.
+        followers: copies of the weights to keep up, by name, in this order.
     """
 
     def __init__(
@@ -58,9 +34,9 @@ class Step:
         plan: Plan,
         label_smoothing: float = 0.0,
         clip_norm: float = 0.0,
-        average: MovingAverage | None = None,
+        followers: Mapping[str, Follower] | None = None,
     ) -> None:
-        self.optimizer, self.average, self.clip_norm = optimizer, average, clip_norm
+        self.optimizer, self.followers, self.clip_norm = optimizer, [*(followers or {}).values()], clip_norm
         self._update = bare_step(optimizer)
         self.parameters = [p for p in module.parameters() if p.requires_grad]
         device = torch.device(plan.device)
@@ -83,7 +59,7 @@ class Step:
         Args:
             images: (B, C, H, W) float32, normalised.
             labels: (B,) int64, or (B, K) float32 where labels are mixed.
-            rate: learning rate of this step.
+            rate: learning rate of this step, which each group takes times its own ``scale``.
             step: number of the step, from 0.
 
         Returns:
@@ -103,11 +79,11 @@ class Step:
         if self.clip_norm:
             torch.nn.utils.clip_grad_norm_(self.parameters, self.clip_norm)
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["scale"]
         self._update()
         self.optimizer.zero_grad()
-        if self.average is not None:
-            self.average.update(step)
+        for follower in self.followers:
+            follower.update(step)
         return loss.detach(), logits.detach()
 
     def check(self, loss: Tensor | None = None) -> None:

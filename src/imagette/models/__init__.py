@@ -16,13 +16,24 @@ from imagette.models.custom import custom, verify
 from imagette.models.inspect import LayerRow, layer_table
 from imagette.models.lenet import lenet, lenet_least
 from imagette.models.linear import linear, linear_by_hand
+from imagette.models.preactresnet import preact_resnet, wide_resnet
 from imagette.models.resnet import resnet
-from imagette.models.speednet import WHITENED, SpeedNet, speednet, speednet_least
+from imagette.models.speednet import WHITENED, SpeedNet, WhiteningStem, speednet, speednet_least
 from imagette.models.vgg import vgg
 from imagette.recipe import models as specs
 from imagette.recipe.models import Model, ModelSpec
 
-__all__ = ["FAMILIES", "LayerRow", "build", "ending_in_softmax", "layer_table", "least_size", "prepare", "verify"]
+__all__ = [
+    "FAMILIES",
+    "LayerRow",
+    "build",
+    "ending_in_softmax",
+    "layer_table",
+    "least_size",
+    "prepare",
+    "train",
+    "verify",
+]
 
 
 class Family(NamedTuple):
@@ -47,6 +58,8 @@ FAMILIES: dict[type[Model], Family] = {
     specs.AlexNet: Family(alexnet, alexnet_least),
     specs.SpeedNet: Family(speednet, speednet_least),
     specs.ResNet: Family(resnet, _always(5)),
+    specs.PreActResNet: Family(preact_resnet, _always(5)),
+    specs.WideResNet: Family(wide_resnet, _always(5)),
     specs.Custom: Family(custom, _always(1)),
 }
 """Every model. Where there is batch normalisation, the least size leaves it several numbers even in a batch of one."""
@@ -105,6 +118,27 @@ def prepare(module: nn.Module, images: Callable[[int], Tensor]) -> None:
     """
     if isinstance(module, SpeedNet):
         module.prepare(images(WHITENED))
+
+
+def train(module: nn.Module, stem: bool = True) -> None:
+    """Put a net in training mode, for an epoch with or without its stem.
+
+    Without it, no gradient has to go back to a stem that is computed and whose bias is all that it learns.
+
+    Args:
+        module: the net; one without such a stem is trained whole.
+        stem: False freezes the bias of a whitening stem, for good.
+
+    Example:
+        >>> net = build(specs.SpeedNet(), (1, 28, 28), 10)
+        >>> train(net, stem=False)
+        >>> net.training, net.stem.bias.requires_grad
+        (True, False)
+    """
+    module.train()
+    for part in module.modules():
+        if isinstance(part, WhiteningStem) and not stem:
+            part.requires_grad_(False)
 
 
 def ending_in_softmax(module: nn.Module) -> nn.Module:

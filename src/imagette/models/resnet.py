@@ -26,7 +26,7 @@ def resnet(spec: specs.ResNet, shape: Shape, classes: int) -> nn.Module:
     widths = (spec.width, 2 * spec.width, 4 * spec.width)
     net = chain(
         {
-            "conv": _conv3x3(shape[0], spec.width),
+            "conv": conv3x3(shape[0], spec.width),
             "bn": nn.BatchNorm2d(spec.width),
             "relu": nn.ReLU(),
             "stage1": _stage(widths[0], widths[0], blocks),
@@ -62,10 +62,10 @@ class BasicBlock(nn.Module):
     def __init__(self, channels: int, out: int) -> None:
         super().__init__()
         self.grown = out - channels
-        self.conv1 = _conv3x3(channels, out, stride=2 if self.grown else 1)
+        self.conv1 = conv3x3(channels, out, stride=2 if self.grown else 1)
         self.bn1 = nn.BatchNorm2d(out)
         self.relu1 = nn.ReLU()
-        self.conv2 = _conv3x3(out, out)
+        self.conv2 = conv3x3(out, out)
         self.bn2 = nn.BatchNorm2d(out)
         self.relu2 = nn.ReLU()
 
@@ -76,14 +76,28 @@ class BasicBlock(nn.Module):
         return out
 
     def _shortcut(self, x: Tensor) -> Tensor:
-        if not self.grown:
-            return x
-        before = self.grown // 2
-        return pad(x[:, :, ::2, ::2], (0, 0, 0, 0, before, self.grown - before))
+        return halved(x, self.grown) if self.grown else x
 
 
-def _conv3x3(channels: int, out: int, stride: int = 1) -> nn.Conv2d:
-    """Make a convolution without bias: the batch normalisation after it has one."""
+def halved(x: Tensor, grown: int) -> Tensor:
+    """Take every second pixel of (N, C, H, W) and put ``grown`` channels of zeros around: option A.
+
+    Example:
+        >>> import torch
+        >>> tuple(halved(torch.zeros(1, 4, 9, 9), 4).shape)
+        (1, 8, 5, 5)
+    """
+    before = grown // 2
+    return pad(x[:, :, ::2, ::2], (0, 0, 0, 0, before, grown - before))
+
+
+def conv3x3(channels: int, out: int, stride: int = 1) -> nn.Conv2d:
+    """Make a convolution without bias: batch normalisation has one.
+
+    Example:
+        >>> conv3x3(4, 8).bias is None
+        True
+    """
     return nn.Conv2d(channels, out, 3, stride=stride, padding=1, bias=False)
 
 

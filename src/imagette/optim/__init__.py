@@ -7,6 +7,8 @@ from torch import nn
 
 from imagette.optim.bare import leave_compiler_alone
 from imagette.optim.groups import groups
+from imagette.optim.muon import Muon, muon_groups
+from imagette.recipe import optimizers as specs
 from imagette.recipe.optimizers import SGD, Adam, OptimSpec
 
 
@@ -19,24 +21,31 @@ def build(module: nn.Module, spec: OptimSpec, fused: bool = True) -> torch.optim
       (Nesterov: :math:`w \leftarrow w - \eta (g + \lambda w + \mu v)`);
     - ``adam``: :math:`w \leftarrow w - \eta \hat m / (\sqrt{\hat v} + \epsilon)` with the moments of
       :math:`g + \lambda w`;
-    - ``adamw``: the same with the moments of :math:`g` alone, after :math:`w \leftarrow (1 - \eta\lambda) w`.
+    - ``adamw``: the same with the moments of :math:`g` alone, after :math:`w \leftarrow (1 - \eta\lambda) w`;
+    - ``muon``: filters and hidden matrices move along the orthogonalised momentum, the rest as under ``sgd``
+      (``imagette.optim.muon`` has the formula).
 
     Args:
         module: its parameters with ``requires_grad`` are trained.
-        spec: the recipe's ``[optim]``; its ``lr`` is the first rate, which a schedule then sets in every group.
+        spec: the recipe's ``[optim]``; its ``lr`` is the first rate, which a schedule then sets in every group, times
+            the group's ``scale``.
         fused: one kernel a step for all parameters; torch refuses parameters that it has no such kernel for.
 
     Raises:
-        InputError: when the module has nothing to train.
+        InputError: when the module has nothing to train, or Muon nothing to turn.
 
     Example:
         >>> optimizer = build(nn.Linear(4, 2), SGD(lr=0.1, weight_decay=0.01))
         >>> [(len(group["params"]), group["weight_decay"]) for group in optimizer.param_groups]
         [(1, 0.01), (1, 0.0)]
 
-    Source: Sutskever et al., 2013 (momentum); Kingma and Ba, 2015 (Adam); Loshchilov and Hutter, 2019 (AdamW).
+    Source: Sutskever et al., 2013 (momentum); Kingma and Ba, 2015 (Adam); Loshchilov and Hutter, 2019 (AdamW);
+    Jordan et al., 2024 (Muon).
     """
     leave_compiler_alone()
+    if isinstance(spec, specs.Muon):
+        turned = muon_groups(module, spec)
+        return Muon(turned, spec.lr, spec.momentum, spec.newton_schulz, spec.fixed_norm, fused)
     trained = groups(module, spec)
     if isinstance(spec, SGD):
         return torch.optim.SGD(trained, lr=spec.lr, momentum=spec.momentum, nesterov=spec.nesterov, fused=fused)

@@ -21,7 +21,8 @@ def groups(module: nn.Module, spec: Optimizer) -> list[dict[str, Any]]:
         spec: its ``weight_decay`` and ``decay`` are read.
 
     Returns:
-        Groups as ``torch.optim`` takes them, each with ``params`` and ``weight_decay``.
+        Groups as ``torch.optim`` takes them, each with ``params``, ``weight_decay``, and the ``scale`` that the
+        schedule's rate is multiplied by for it.
 
     Raises:
         InputError: when no parameter requires a gradient.
@@ -40,4 +41,4 @@ def groups(module: nn.Module, spec: Optimizer) -> list[dict[str, Any]]:
     decaying = [p for p in trained if spec.decay == "all" or p.ndim >= 2]
     others = [p for p in trained if spec.decay == "weights" and p.ndim < 2]
     parted = [(decaying, spec.weight_decay), (others, 0.0)]
-    return [{"params": parameters, "weight_decay": decay} for parameters, decay in parted if parameters]
+    return [{"params": parameters, "weight_decay": decay, "scale": 1.0} for parameters, decay in parted if parameters]

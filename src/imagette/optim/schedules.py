@@ -187,19 +187,29 @@ def build(spec: ScheduleSpec, lr: float, steps_per_epoch: int, epochs: int) -> S
     """
     if isinstance(spec, Plateau):
         return FollowPlateau(spec, lr)
-    bounds = [0, *(epoch for epoch in spec.restarts if epoch < epochs), epochs]
-    if spec.warmup >= bounds[1]:
+    starts = bounds(spec, epochs)
+    if spec.warmup >= starts[1]:
         raise InputError(
-            f"schedule.warmup = {spec.warmup:g} epochs, but the schedule's first phase has only {bounds[1]}",
+            f"schedule.warmup = {spec.warmup:g} epochs, but the schedule's first phase has only {starts[1]}",
             hint="make the warm-up shorter, or train.epochs larger",
         )
     phases = []
-    for number, (start, end) in enumerate(pairwise(bounds)):
+    for number, (start, end) in enumerate(pairwise(starts)):
         total = (end - start) * steps_per_epoch
         warmup = min(round(spec.warmup * steps_per_epoch), total - 1) if number == 0 else 0
         share = _warmed(_share(spec, steps_per_epoch, total, warmup), warmup)
         phases.append(Phase(start * steps_per_epoch, lr * spec.restart_factor**number, share))
     return Clock(phases)
+
+
+def bounds(spec: ScheduleSpec, epochs: int) -> list[int]:
+    """Give the epochs at which the phases of a schedule begin, and the one at which the last of them ends.
+
+    Example:
+        >>> bounds(LinearDecay(restarts=(10, 40)), epochs=30)
+        [0, 10, 30]
+    """
+    return [0, *(epoch for epoch in spec.restarts if epoch < epochs), epochs]
 
 
 def _warmed(share: Share, warmup: int) -> Share:

@@ -104,12 +104,29 @@ class SpeedNet(Model):
     """Channels of each stage; every one halves the image, after the stem has halved it once."""
     depth: Annotated[int, Field(ge=1, le=3)] = 2
     """Convolutions in a stage: 1 is fastest, 2 more accurate."""
+    residual: bool = False
+    """Lead past the second and third convolution of a stage, so that the gradient reaches the first one whole."""
+    activation: Literal["relu", "gelu"] = "relu"
+    """ReLU is the faster one on a CPU; GELU, smooth and a little open below zero, is the source's choice on a GPU."""
+    identity: bool = False
+    """Let every convolution begin by handing on its channels: the signal is there from the first step."""
+    freeze_scale: bool = False
+    """Leave the scales of batch normalisation at 1: the convolution behind them can learn them as well."""
+    logit_scale: Annotated[float, Field(gt=0)] = 1.0
+    """What the logits are multiplied by: less than 1 (1/9 in the source) begins unsure, and bears a higher rate."""
+
+    @model_validator(mode="after")
+    def _three_convolutions_for_a_shortcut(self) -> Self:
+        if self.residual and self.depth != 3:
+            raise ValueError(
+                f"residual = true needs three convolutions in a stage; received depth {self.depth}: take 3"
+            )
+        return self
 
 
-class ResNet(Model):
-    """A residual net for small images: three stages of basic blocks (He et al., 2015, section 4.2)."""
+class Residual(Model):
+    """What the residual nets of He et al. share."""
 
-    name: Literal["resnet"] = "resnet"
     depth: Annotated[int, Field(ge=8, le=1202)] = 20
     """Number of weighted layers, 6n + 2: 8, 14, 20, 32, 44, 56, 110, ...; deeper learns more and takes longer."""
     width: Annotated[int, Field(ge=1, le=4096)] = 16
@@ -117,12 +134,45 @@ class ResNet(Model):
 
     @model_validator(mode="after")
     def _whole_blocks(self) -> Self:
-        if extra := (self.depth - 2) % 6:
-            below = self.depth - extra
-            raise ValueError(
-                f"depth is 6n + 2 (8, 14, 20, 26, ...); received {self.depth}: take {below} or {below + 6}"
-            )
+        _check_depth(self.depth, 2)
         return self
+
+
+class ResNet(Residual):
+    """A residual net for small images: three stages of basic blocks (He et al., 2015, section 4.2)."""
+
+    name: Literal["resnet"] = "resnet"
+
+
+class PreActResNet(Residual):
+    """A residual net whose blocks normalise first, so that its shortcuts stay free (He et al., 2016)."""
+
+    name: Literal["preact-resnet"] = "preact-resnet"
+
+
+class WideResNet(Model):
+    """A shallow residual net with many channels, which trains faster than a deep one (Zagoruyko, Komodakis, 2016)."""
+
+    name: Literal["wide-resnet"] = "wide-resnet"
+    depth: Annotated[int, Field(ge=10, le=1204)] = 16
+    """Number of convolutions, those of shortcuts counted, 6n + 4: 10, 16, 22, 28, 40, ...; 28 in the paper's best."""
+    factor: Annotated[int, Field(ge=1, le=256)] = 4
+    """Times 16, 32 and 64 channels in the three stages; time grows with its square."""
+    dropout: Probability = 0.0
+    """Share set to zero between the two convolutions of a block; the paper found 0.3 to help the widest nets."""
+
+    @model_validator(mode="after")
+    def _whole_blocks(self) -> Self:
+        _check_depth(self.depth, 4)
+        return self
+
+
+def _check_depth(depth: int, others: int) -> None:
+    """Refuse a depth that is not that of whole blocks and the layers beside them."""
+    if extra := (depth - others) % 6:
+        known = ", ".join(str(6 * n + others) for n in range(1, 5))
+        below = depth - extra
+        raise ValueError(f"depth is 6n + {others} ({known}, ...); received {depth}: take {below} or {below + 6}")
 
 
 class Custom(Model):
@@ -135,6 +185,18 @@ class Custom(Model):
 
 
 ModelSpec = Annotated[
-    Linear | LinearByHand | SingleConv | CNN | LeNet | BatchNormCNN | VGG | AlexNet | SpeedNet | ResNet | Custom,
+    Linear
+    | LinearByHand
+    | SingleConv
+    | CNN
+    | LeNet
+    | BatchNormCNN
+    | VGG
+    | AlexNet
+    | SpeedNet
+    | ResNet
+    | PreActResNet
+    | WideResNet
+    | Custom,
     Field(discriminator="name"),
 ]

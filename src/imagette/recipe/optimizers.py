@@ -67,7 +67,24 @@ class AdamW(Adaptive):
     name: Literal["adamw"] = "adamw"
 
 
-OptimSpec = Annotated[SGD | Adam | AdamW, Field(discriminator="name")]
+class Muon(Optimizer):
+    """Muon (Jordan et al., 2024): orthogonal steps for filters and hidden matrices, Nesterov SGD for all else."""
+
+    name: Literal["muon"] = "muon"
+    lr: PositiveFloat = 0.1
+    """Learning rate of filters and hidden matrices: every direction of theirs moves by about so much a step."""
+    momentum: Annotated[float, Field(gt=0, lt=1)] = 0.6
+    """Share of the last step that is kept, by SGD too; 0.6 for a few epochs (airbench94_muon), 0.95 for many."""
+    newton_schulz: Annotated[int, Field(ge=1, le=10)] = 3
+    """Iterations towards an orthogonal step: 3 are enough for small filters, 5 are usual for large matrices."""
+    fixed_norm: bool = False
+    """Keep filters at a fixed length, in place of weight decay, so that the rate alone decides how far they turn; only
+    where batch normalisation follows each of them and makes their length of no account."""
+    other_lr: PositiveFloat = 0.05
+    """Learning rate of SGD for biases, scales and the last layer; the schedule moves both rates alike."""
+
+
+OptimSpec = Annotated[SGD | Adam | AdamW | Muon, Field(discriminator="name")]
 
 
 class Schedule(Section):

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
-from imagette.recipe.models import CNN, LinearByHand, ModelSpec
+from imagette.recipe.models import CNN, LinearByHand, ModelSpec, SpeedNet
 from imagette.recipe.optimizers import Adam, Constant, Monitor, OptimSpec, Plateau, ScheduleSpec
 from imagette.recipe.section import Section
 from imagette.recipe.strength import Strength
@@ -113,6 +113,12 @@ class Train(Section):
     """Share of the label spread over all classes, so that the net does not grow over-sure."""
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Decay per step of a moving average of the weights, which is then what is evaluated and kept; 0: none."""
+    freeze_stem: NonNegativeInt = 0
+    """Epochs after which the bias of a computed stem, all that it learns, stays as it is, and steps grow cheaper; 0:
+    never. For model ``speednet``."""
+    lookahead: NonNegativeInt = 0
+    """Every so many steps, return a part of the way to slow weights that follow, a larger part towards the end; 0:
+    never. It averages out the noise of a high rate within few epochs; 5 is usual (Zhang et al., 2019)."""
     keep: Literal["best", "last"] = "best"
     """Which epoch's weights the run ends with: the best by ``monitor``, or the last."""
     monitor: Monitor = "val_accuracy"
@@ -142,6 +148,9 @@ class Evaluate(Section):
     """Images per forward pass; changes the speed, not the figures (but with ``traps.test_without_eval``)."""
     mirror: bool = False
     """Average the answers to an image and to its mirror image: twice the time; not for digits and letters."""
+    shift: NonNegativeInt = 0
+    """Average also over the image moved so many pixels up and left, and down and right: three times the time; 0: not.
+    The net then counts less on where exactly its strides fall; 1 is usual."""
     confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95
     """Level of every interval."""
     bins: PositiveInt = 15
@@ -183,6 +192,15 @@ class Recipe(Section):
                     f"{key} = {figure!r} needs validation images, but data.validation = 0; "
                     "set data.validation = 0.1, or keep the last weights with train.keep = 'last'"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _freezing_needs_a_stem(self) -> Self:
+        if self.train.freeze_stem and not isinstance(self.model, SpeedNet):
+            raise ValueError(
+                f"train.freeze_stem = {self.train.freeze_stem}, but model {self.model.name!r} has no computed stem; "
+                "set it to 0, or take model.name = 'speednet'"
+            )
         return self
 
     @model_validator(mode="after")

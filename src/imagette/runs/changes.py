@@ -29,10 +29,9 @@ def set_epochs(folder: RunFolder, epochs: int) -> None:
         InputError: when its schedule was made for the old number, or more epochs than that have begun.
     """
     recipe, environment = folder.recipe(), folder.read("environment.json")
-    if recipe.schedule.name in BOUND_TO_LENGTH:
+    if bound := _bound_to_length(recipe):
         raise InputError(
-            f"{epochs} epochs, but the schedule {recipe.schedule.name!r} of {folder.path} was made for "
-            f"{recipe.train.epochs}",
+            f"{epochs} epochs, but the {bound} of {folder.path} was made for {recipe.train.epochs}",
             hint="let it come to its end: imagette resume without --epochs; then imagette extend",
         )
     begun = -(-folder.status()["step"] // environment["plan"]["steps_per_epoch"])
@@ -65,6 +64,11 @@ def longer(recipe: Recipe, done: int, epochs: int, factor: float | None) -> Reci
             f"a factor of {factor:g}, but the schedule 'plateau' does not start anew",
             hint="leave it out; to change the rate, train the run's recipe.toml with another schedule",
         )
+    if factor is None and _bound_to_length(recipe) == "lookahead":
+        raise InputError(
+            f"the lookahead of this run has come to its end, but the schedule {schedule.name!r} goes on",
+            hint="--factor 0.1 starts both anew (but plateau: train the run's recipe.toml with a larger train.epochs)",
+        )
     if schedule.name in BOUND_TO_LENGTH or factor is not None:
         if schedule.restarts and factor not in (None, schedule.restart_factor):
             raise InputError(
@@ -77,13 +81,20 @@ def longer(recipe: Recipe, done: int, epochs: int, factor: float | None) -> Reci
     return recipe.replace(**changes)
 
 
+def _bound_to_length(recipe: Recipe) -> str:
+    """Name what in a recipe was made for its number of epochs; empty where nothing was."""
+    if recipe.schedule.name in BOUND_TO_LENGTH:
+        return f"schedule {recipe.schedule.name!r}"
+    return "lookahead" if recipe.train.lookahead else ""
+
+
 def check_unchanged(recipe: Recipe, saved: Mapping[str, Any], path: Path) -> None:
     """Refuse a recipe by which the checkpoint was not made.
 
     Raises:
         InputError: naming every value that differs.
     """
-    free = FREE if recipe.schedule.name in BOUND_TO_LENGTH else (*FREE, "train.epochs")
+    free = FREE if _bound_to_length(recipe) else (*FREE, "train.epochs")
     changed = [
         f"{key}: {was} in the checkpoint, {now} in recipe.toml"
         for key, was, now in differences(Recipe.model_validate(saved), recipe)

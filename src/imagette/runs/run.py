@@ -125,8 +125,10 @@ class Run:
         module = module.to(memory_format=layout)  # type: ignore[call-overload]
         torch.set_num_threads(facts["threads"])  # the last bits of a figure depend on it
         batch_size = self._recipe.evaluate.batch_size if self._recipe else facts["batch_size"]
-        mirror, without_eval = self.recipe.evaluate.mirror, self.recipe.traps.test_without_eval
-        return Predictor(module, classes, preprocessing, batch_size, channels_last, mirror, without_eval)
+        spec, without_eval = self.recipe.evaluate, self.recipe.traps.test_without_eval
+        return Predictor(
+            module, classes, preprocessing, batch_size, channels_last, spec.mirror, spec.shift, without_eval
+        )
 
     @cached_property
     def splits(self) -> Splits:

@@ -52,9 +52,20 @@ def test_the_stem_is_computed_from_the_training_images_and_not_trained(tmp_path:
     assert run.test() == run.summary["test"]
 
 
-def test_sizes() -> None:
-    assert models.least_size(specs.SpeedNet(widths=(8, 8, 8))) == 31
-    assert models.build(specs.SpeedNet(widths=(8, 8, 8)), (3, 31, 40), 10)(torch.zeros(2, 3, 31, 40)).shape == (2, 10)
+def test_fewer_filters_are_those_of_what_varies_most() -> None:
+    every, few = WhiteningStem(1), WhiteningStem(1, filters=6)
+    every.whiten(digits())
+    few.whiten(digits())
+    assert torch.equal(few.weight, every.weight[[0, 1, 2, 9, 10, 11]])
+    strength = every(digits())[:, :9].abs().mean((0, 2, 3)) * every.weight[:9].flatten(1).norm(dim=1) ** -1
+    assert strength[0] > strength[8]
+
+
+@pytest.mark.parametrize(("side", "pools"), [(3, 0), (7, 1), (8, 1), (15, 2), (28, 2), (31, 3), (96, 3)])
+def test_small_images_are_halved_as_long_as_four_pixels_are_left(side: int, pools: int) -> None:
+    module = models.build(specs.SpeedNet(widths=(8, 8, 8)), (3, side, side + 4), 10)
+    assert sum(isinstance(layer, torch.nn.MaxPool2d) for layer in module.modules()) == pools
+    assert module(torch.zeros(2, 3, side, side + 4)).shape == (2, 10)
 
 
 def net(**options: object) -> SpeedNet:

@@ -18,7 +18,7 @@ from imagette.models.lenet import lenet, lenet_least
 from imagette.models.linear import linear, linear_by_hand
 from imagette.models.preactresnet import preact_resnet, wide_resnet
 from imagette.models.resnet import resnet
-from imagette.models.speednet import WHITENED, SpeedNet, WhiteningStem, speednet, speednet_least
+from imagette.models.speednet import WHITENED, SpeedNet, WhiteningStem, speednet
 from imagette.models.vgg import vgg
 from imagette.recipe import models as specs
 from imagette.recipe.models import Model, ModelSpec
@@ -56,7 +56,7 @@ FAMILIES: dict[type[Model], Family] = {
     specs.BatchNormCNN: Family(batchnorm_cnn, _always(12)),
     specs.VGG: Family(vgg, _always(2)),
     specs.AlexNet: Family(alexnet, alexnet_least),
-    specs.SpeedNet: Family(speednet, speednet_least),
+    specs.SpeedNet: Family(speednet, _always(3)),
     specs.ResNet: Family(resnet, _always(5)),
     specs.PreActResNet: Family(preact_resnet, _always(5)),
     specs.WideResNet: Family(wide_resnet, _always(5)),

@@ -20,6 +20,8 @@ MOMENTUM = 0.4  # of the batch statistics: a short training has few batches to a
 def speednet(spec: specs.SpeedNet, shape: Shape, classes: int) -> nn.Module:
     """Build stem k3 s2 · ReLU · for each width [conv k3 · pool 2 · BN · ReLU (· conv k3 · BN · ReLU)] · max · fc.
 
+    A stage leaves out its pooling where less than two by two pixels would be left: small images take the net, too.
+
     Source: the whitening stem, the order of a stage and every option are those of K. Jordan, "94% on CIFAR-10 in 3.29
     Seconds on a Single GPU" (2024), where ``residual`` is in the nets for 95 % and more; stride, widths and head are
     ours, for CPUs.
@@ -29,26 +31,18 @@ def speednet(spec: specs.SpeedNet, shape: Shape, classes: int) -> nn.Module:
         >>> sum(p.numel() for p in net.parameters() if p.requires_grad)
         270482
     """
-    stem = WhiteningStem(shape[0])
+    stem = WhiteningStem(shape[0], spec.filters)
+    side = -(-min(shape[1:]) // 2)
     layers: dict[str, nn.Module] = {"stem": stem, spec.activation: _activation(spec)}
     channels = stem.out_channels
     for number, width in enumerate(spec.widths, start=1):
-        layers[f"stage{number}"] = _stage(spec, channels, width)
-        channels = width
+        pooled = side >= 4
+        layers[f"stage{number}"] = _stage(spec, channels, width, pooled)
+        channels, side = width, side // 2 if pooled else side
     layers |= {"max": nn.AdaptiveMaxPool2d(1), "flatten": nn.Flatten(), "fc": nn.Linear(channels, classes, bias=False)}
     if spec.logit_scale != 1:
         layers["scale"] = Scale(spec.logit_scale)
     return SpeedNet(layers)
-
-
-def speednet_least(spec: specs.SpeedNet) -> int:
-    """Give the least side: the stem and each stage halve it, and two by two pixels are left.
-
-    Example:
-        >>> speednet_least(specs.SpeedNet(widths=(64, 128)))  # 15 → 8 → 4 → 2
-        15
-    """
-    return int(2 ** (len(spec.widths) + 2) - 1)
 
 
 class SpeedNet(nn.Sequential):
@@ -78,7 +72,8 @@ class WhiteningStem(nn.Conv2d):
     are not trained; their bias is.
 
     Args:
-        channels: C of the images; 18·C come out.
+        channels: C of the images.
+        filters: that come out, those of the largest eigenvalues; 0 for all 18·C.
 
     Example:
         >>> stem = WhiteningStem(1)
@@ -87,8 +82,9 @@ class WhiteningStem(nn.Conv2d):
         (2, 18, 4, 4)
     """
 
-    def __init__(self, channels: int) -> None:
-        super().__init__(channels, 2 * SIDE * SIDE * channels, SIDE, stride=2, padding=1)
+    def __init__(self, channels: int, filters: int = 0) -> None:
+        every = 2 * SIDE * SIDE * channels
+        super().__init__(channels, min(filters, every) or every, SIDE, stride=2, padding=1)
         self.weight.requires_grad_(False)
         nn.init.zeros_(self.bias)  # type: ignore[arg-type]
 
@@ -101,7 +97,7 @@ class WhiteningStem(nn.Conv2d):
         patches = patches[:: -(-len(patches) // PATCHES)].double()
         values, vectors = torch.linalg.eigh(torch.cov(patches.T, correction=0).reshape(size, size))
         filters = (vectors / (values.clamp(min=0) + EPSILON).sqrt()).T.flip(0)  # the strongest first
-        filters = filters.reshape(size, self.in_channels, SIDE, SIDE)
+        filters = filters[: self.out_channels // 2].reshape(-1, self.in_channels, SIDE, SIDE)
         self.weight.copy_(torch.cat([filters, -filters]).to(self.weight))
 
 
@@ -147,13 +143,13 @@ def _activation(spec: specs.SpeedNet) -> nn.Module:
     return nn.GELU() if spec.activation == "gelu" else nn.ReLU()
 
 
-def _stage(spec: specs.SpeedNet, channels: int, width: int) -> nn.Sequential:
+def _stage(spec: specs.SpeedNet, channels: int, width: int, pooled: bool) -> nn.Sequential:
     layers: dict[str, nn.Module] = {}
     for number in range(1, spec.depth + 1):
         layers[f"conv{number}"] = conv = nn.Conv2d(channels, width, 3, padding=1, bias=False)
         if spec.identity:
             nn.init.dirac_(conv.weight.data[:channels])
-        if number == 1:
+        if number == 1 and pooled:
             layers["pool"] = nn.MaxPool2d(2)
         layers[f"bn{number}"] = norm = nn.BatchNorm2d(width, momentum=MOMENTUM)
         norm.weight.requires_grad_(not spec.freeze_scale)

@@ -17,7 +17,7 @@ def command(target: str, assignments: tuple[str, ...]) -> None:
     """Show how a recipe would be trained here, and how long it takes.
 
     Loads the images and times a few training steps; writes nothing. Each decision can be overridden in the recipe:
-    train.device, train.precision, train.layout, train.compile, train.threads.
+    train.device, train.precision, train.layout, train.compile, train.threads, data.keep_in.
     """
     from imagette.recipe.schema import Recipe
 
@@ -28,7 +28,7 @@ def command(target: str, assignments: tuple[str, ...]) -> None:
 
     train = data.load(recipe.data).train
     images = train.shape, len(train.classes)
-    plan = probe.chosen(recipe, Plan.make(recipe, len(train)), *images)
+    plan = probe.chosen(recipe, Plan.make(recipe, len(train), train.images), *images)
     values, step = plan.to_dict(), probe.step_seconds(recipe, plan, *images)
     columns(("decision", "choice", "why"), [(key, _text(values[key]), why) for key, why in plan.reasons.items()])
     epoch = step * plan.steps_per_epoch

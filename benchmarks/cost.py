@@ -6,8 +6,10 @@
 
 Each point is a process of its own that loads an ``.npz`` of random images, splits it and trains one epoch on one
 thread, as ``imagette train`` does up to its run folder. Peak memory is the kernel's (``VmHWM``), that of the process
-before its data subtracted; a straight line is fitted to the points of each axis by least squares. Along the axes
-``side`` and ``model`` what grows is the pixels and the weights; time need not be straight there, memory should.
+before its data subtracted. It counts the pages of mapped files, which the kernel takes back when others need them;
+what is the process's own at the end (``RssAnon``) does not. A straight line is fitted to the points of each axis by
+least squares: over images, pixels, steps (the batch: fewer images a batch are more steps an epoch), or parameters,
+over which time need not be straight.
 """
 
 from __future__ import annotations
@@ -30,9 +32,9 @@ POINTS: dict[str, list[int]] = {
     "images": [10_000, 30_000, 100_000, 300_000, 1_000_000],
     "side": [16, 24, 32, 48, 64],
     "batch": [64, 128, 256, 512, 1024, 2048],
-    "model": [8, 16, 32, 64, 128],
+    "model": [4, 8, 16, 32],
 }
-GROWS = {"images": "images", "side": "pixels an image", "batch": "images a batch", "model": "parameters"}
+GROWS = {"images": "images", "side": "pixels an image", "batch": "steps an epoch", "model": "parameters"}
 DEFAULT = {"images": 20_000, "side": 28, "batch": 500, "model": 0}
 BLOCK = 10_000
 
@@ -66,7 +68,7 @@ def point(file: str, batch: int, width: int, keep_in: str) -> dict[str, Any]:
     recipe = Recipe.load(file, [*settings, "train.device=cpu", *model])
     for _ in Training(*_small(recipe)).events():  # what is imported and allocated at the first use, whatever the size
         pass
-    before, started = status("VmHWM"), time.perf_counter()
+    before, own, started = status("VmHWM"), status("RssAnon"), time.perf_counter()
     splits = load(recipe.data)
     fingerprints(splits)
     loaded = time.perf_counter()
@@ -77,6 +79,7 @@ def point(file: str, batch: int, width: int, keep_in: str) -> dict[str, Any]:
     return {
         "seconds": {"load": loaded - started, "train": done - loaded, "all": done - started},
         "peak_bytes": status("VmHWM") - before,
+        "own_bytes": status("RssAnon") - own,  # at the end, without the pages of mapped files
         "baseline_bytes": before,
         "pixel_bytes": sum(part.images.nbytes for part in (splits.train, splits.validation, splits.test) if part),
         "parameters": sum(parameter.numel() for parameter in training.module.parameters()),
@@ -109,19 +112,22 @@ def line(x: list[float], y: list[float]) -> dict[str, float]:
 def measure(axis: str, values: list[int], keep_in: str, folder: Path) -> dict[str, Any]:
     """Measure an axis, point by point."""
     rows = []
-    print(f"\n{GROWS[axis]:>18}{'load, s':>10}{'train, s':>10}{'pixels, MB':>12}{'peak, MB':>10}")
+    print(f"\n{GROWS[axis]:>18}{'load, s':>10}{'train, s':>10}{'pixels, MB':>12}{'peak, MB':>10}{'own, MB':>9}")
     for value in values:
         at = DEFAULT | {axis: value}
         file = folder / "images.npz"
         write_images(file, at["images"], at["side"])
         row = apart([str(file), str(at["batch"]), str(at["model"]), keep_in])
         file.unlink()
-        row["x"] = {"side": value * value, "model": row["parameters"]}.get(axis, value)
+        row["x"] = {"side": value**2, "model": row["parameters"], "batch": row["plan"]["steps_per_epoch"]}.get(
+            axis, value
+        )
         rows.append(row)
         seconds = row["seconds"]
         print(
             f"{row['x']:>18,}{seconds['load']:>10.2f}{seconds['train']:>10.2f}"
-            f"{row['pixel_bytes'] / 1e6:>12,.0f}{row['peak_bytes'] / 1e6:>10,.0f}",
+            f"{row['pixel_bytes'] / 1e6:>12,.0f}{row['peak_bytes'] / 1e6:>10,.0f}"
+            f"{row['own_bytes'] / 1e6:>9,.0f}",
             flush=True,
         )
     x = [float(row["x"]) for row in rows]

@@ -58,3 +58,14 @@ def test_unshuffled_and_drop_last() -> None:
 
 def test_seeds_of_different_streams_differ() -> None:
     assert len({seed_of(a, b, c) for a in range(5) for b in range(5) for c in range(5)}) == 125
+
+
+def test_what_stays_where_it_is_gives_the_same_batches() -> None:
+    images = numbered()
+    for channels_last in (False, True):
+        staying = Batches(images, batch_size=4, channels_last=channels_last, resident=False)
+        moved = Batches(images, batch_size=4, channels_last=channels_last)
+        for one, other in zip(staying.epoch(1), moved.epoch(1), strict=True):
+            assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+            assert one[1].stride() == other[1].stride()
+        assert staying.pixels.data_ptr() == images.images.ctypes.data

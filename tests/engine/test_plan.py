@@ -9,7 +9,10 @@ import pytest
 import torch
 
 from imagette.core.errors import EnvironmentFault
+from imagette.data.load import load
+from imagette.data.mapped import is_mapped
 from imagette.engine import device, probe
+from imagette.engine.loop import Training
 from imagette.engine.plan import Plan
 from imagette.recipe.schema import Recipe
 
@@ -79,3 +82,25 @@ def test_timing_leaves_the_random_numbers_alone(model: str) -> None:
     torch.manual_seed(3)
     assert probe.step_seconds(recipe, Plan.make(recipe, 1000), (1, 8, 8), 10) > 0
     assert torch.equal(torch.rand(2), expected)
+
+
+def test_the_plan_says_where_the_images_lie(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("IMAGETTE_CACHE", str(tmp_path))
+    weights = {}
+    for place in ("host", "mapped"):
+        recipe = digits("train.device=cpu", "train.epochs=1", "model.name=cnn", f"data.keep_in={place}")
+        splits = load(recipe.data)
+        training = Training(recipe, splits.train, splits.validation)
+        assert (training.plan.data, training.plan.reasons["data"]) == (place, "the recipe says so")
+        assert is_mapped(splits.train.images) == (place == "mapped")
+        assert list(training.events())
+        weights[place] = training.weights()
+    assert all(torch.equal(value, weights["mapped"][name]) for name, value in weights["host"].items())
+    left_open = Plan.make(digits("train.device=cpu"), 100, splits.train.images)
+    assert (left_open.data, "stay on the disk" in left_open.reasons["data"]) == ("mapped", True)
+
+
+def test_a_plan_from_before_this_was_a_choice_comes_back() -> None:
+    facts = Plan.make(digits(), 100).to_dict()
+    del facts["data"]
+    assert Plan.from_dict(facts).data == "device"

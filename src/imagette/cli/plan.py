@@ -26,7 +26,7 @@ def command(target: str, assignments: tuple[str, ...], strength: Strength | None
     """Show how a recipe would be trained here, and how long it takes.
 
     Loads the images and times a few training steps; writes nothing. Each decision can be overridden in the recipe:
-    train.device, train.precision, train.layout, train.compile, train.threads.
+    train.device, train.precision, train.layout, train.compile, train.threads, data.keep_in.
     """
     recipe = target_recipe(target, assignments, strength, budget)
     from imagette.data import load as data
@@ -36,7 +36,7 @@ def command(target: str, assignments: tuple[str, ...], strength: Strength | None
 
     splits = data.load(recipe.data)
     train = splits.train
-    plan = probe.chosen(recipe, Plan.make(recipe, len(train)), train.shape, len(train.classes))
+    plan = probe.chosen(recipe, Plan.make(recipe, len(train), train.images), train.shape, len(train.classes))
     values = plan.to_dict()
     columns(("decision", "choice", "why"), [(key, _text(values[key]), why) for key, why in plan.reasons.items()])
     costs = estimate(recipe, splits, plan)

@@ -1,11 +1,14 @@
-"""Batches from a data set that sits on the device as one uint8 tensor: one gather each, no Python per image."""
+"""Batches from a data set that is one uint8 tensor, on the device if it fits: one gather each, no Python per image."""
 
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -22,17 +25,31 @@ def seed_of(*parts: int) -> int:
     return int(np.random.SeedSequence(parts).generate_state(1, np.uint64)[0] >> 1)
 
 
+def tensor(array: npt.NDArray[Any]) -> Tensor:
+    """Give an array to torch, which warns of one that cannot be written to, as a mapped one; nobody writes to images.
+
+    Example:
+        >>> tensor(np.arange(2)).tolist()
+        [0, 1]
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The given NumPy array is not writable")
+        return torch.from_numpy(array)
+
+
 class Batches:
     """The training images, batch by batch, in an order that is a function of (seed, epoch) alone.
 
     Args:
-        images: the data set; its pixels are moved to the device once.
+        images: the data set.
         batch_size: images a batch.
         seed: decides the order of every epoch.
         shuffle: a new order each epoch, or the order of the data set.
         drop_last: leave out the last batch where it is smaller.
-        device: where the pixels lie.
+        device: where the batches are used.
         channels_last: give the batches in that memory format.
+        resident: move the pixels to the device once; else they stay in host memory or in their mapped file, and batches
+            move.
 
     Example:
         >>> import numpy as np
@@ -52,11 +69,15 @@ class Batches:
         drop_last: bool = False,
         device: torch.device | str = "cpu",
         channels_last: bool = True,
+        resident: bool = True,
     ) -> None:
         # Rows hold whole pixels for channels_last: the gather then yields that format without another copy.
-        pixels = np.ascontiguousarray(images.images.transpose(0, 2, 3, 1)) if channels_last else images.images
-        self.pixels = torch.from_numpy(pixels).to(device)  # (N, H, W, C) or (N, C, H, W) uint8
-        self.labels = torch.from_numpy(images.labels).to(device)  # (N,) int64
+        pixels = images.images.transpose(0, 2, 3, 1) if channels_last else images.images
+        self.device = torch.device(device)
+        home = self.device if resident else torch.device("cpu")
+        # (N, H, W, C) or (N, C, H, W) uint8; no copy of a set that lies so already
+        self.pixels = tensor(np.ascontiguousarray(pixels) if resident else pixels).to(home)
+        self.labels = torch.from_numpy(images.labels).to(home)  # (N,) int64
         self.batch_size, self.seed, self.shuffle = batch_size, seed, shuffle
         self.channels_last = channels_last
         self.used = len(images) - (len(images) % batch_size if drop_last else 0)
@@ -76,9 +97,9 @@ class Batches:
         """Yield (indices (B,), images (B, C, H, W) uint8, labels (B,) int64) from batch ``start`` on."""
         order = self.order(epoch)[: self.used].to(self.pixels.device)
         for index in torch.split(order, self.batch_size)[start:]:
-            images = self.pixels.index_select(0, index)
+            images = self.pixels.index_select(0, index).to(self.device)
             yield (
-                index,
+                index.to(self.device),
                 images.permute(0, 3, 1, 2) if self.channels_last else images,
-                self.labels.index_select(0, index),
+                self.labels.index_select(0, index).to(self.device),
             )

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from imagette.core.errors import InputError
+from imagette.data.mapped import blocks
 
 Images = npt.NDArray[np.uint8]  # (N, C, H, W)
 Labels = npt.NDArray[np.int64]  # (N,)
@@ -93,7 +94,8 @@ class ImageSet:
             False
         """
         total = hashlib.sha256(json.dumps([self.images.shape, self.classes]).encode())
-        total.update(np.ascontiguousarray(self.images).data)
+        for block in blocks(self.images):
+            total.update(np.ascontiguousarray(block).data)
         total.update(np.ascontiguousarray(self.labels, "<i8").data)
         return total.hexdigest()[:16]
 

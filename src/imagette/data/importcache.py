@@ -18,6 +18,7 @@ from imagette.core.console import say
 from imagette.core.errors import EnvironmentFault, InputError
 from imagette.core.files import atomic_path, exclusive
 from imagette.data.imageset import ImageSet
+from imagette.data.mapped import LARGE, read_npz
 from imagette.data.places import cache_folder
 
 VERSION = 1  # of the conversions: a change in the pixels that an import gives must raise it
@@ -57,7 +58,7 @@ def cached(source: Path, stamp: Any, make: Callable[[], ImageSet]) -> ImageSet:
         made = make()
         _save(file, made)
         _prune(group)
-        return made
+        return (_load(file) if made.images.nbytes >= LARGE else None) or made  # the mapped one takes no memory
 
 
 def _digest(value: Any) -> str:
@@ -76,11 +77,11 @@ def _save(file: Path, made: ImageSet) -> None:
 def _load(file: Path) -> ImageSet | None:
     """Read a cached import; None when there is none, or none that is whole."""
     try:
-        with np.load(file, allow_pickle=False) as arrays:
-            about = json.loads(str(arrays["about"]))
-            return ImageSet(
-                arrays["images"], arrays["labels"], tuple(about["classes"]), arrays["ids"], about["provenance"]
-            )
+        arrays = read_npz(file)
+        about = json.loads(str(arrays["about"]))
+        return ImageSet(
+            arrays["images"], arrays["labels"], tuple(about["classes"]), np.array(arrays["ids"]), about["provenance"]
+        )
     except FileNotFoundError:
         return None
     except (OSError, EOFError, KeyError, ValueError, InputError, zipfile.BadZipFile, zlib.error):

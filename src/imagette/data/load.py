@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,8 @@ from imagette.data.formats import csv, folder, npz
 from imagette.data.formats.decode import Shape
 from imagette.data.formats.files import printable
 from imagette.data.formats.images import Wanted, conform
-from imagette.data.imageset import ImageSet
+from imagette.data.imageset import ImageSet, Indices, Labels
+from imagette.data.mapped import fits, gather, is_mapped
 from imagette.data.splits import Parts, Splits, duplicates, stratified
 from imagette.recipe.schema import Data
 
@@ -48,10 +49,11 @@ def load(spec: Data) -> Splits:
     """
     parts = _catalog(spec) if spec.name else _own(spec)
     shape = _shape(parts.train, spec)
-    train = conform(parts.train, shape)
-    validation = conform(parts.validation, shape) if parts.validation else None
-    test = conform(parts.test, shape) if parts.test else None
-    _check_classes(train, spec)
+    train = _Cut.whole(conform(parts.train, shape))
+    validation = _Cut.whole(conform(parts.validation, shape)) if parts.validation else None
+    test = _Cut.whole(conform(parts.test, shape)) if parts.test else None
+    del parts  # what was converted is not needed any more
+    _check_classes(train.images, spec)
     if test is None:
         train, test = _carve(train, "test", spec.test, spec)
     train = _limited(train, spec)
@@ -59,7 +61,38 @@ def load(spec: Data) -> Splits:
         validation = None
     elif validation is None:
         train, validation = _carve(train, "validation", spec.validation, spec)
-    return _announced(Splits(train, validation, _without_copies(train, validation, test)))
+    cuts = [cut for cut in (train, validation, test) if cut]
+    size = sum(len(cut.rows) * cut.images.images[:1].nbytes for cut in cuts)
+    mapped = spec.keep_in == "mapped" or (spec.keep_in == "auto" and not fits(size))
+    taken = {id(cut): cut.take(mapped) for cut in cuts}
+    ours, theirs = taken[id(train)], taken[id(validation)] if validation else None
+    return _announced(Splits(ours, theirs, _without_copies(ours, theirs, taken[id(test)])))
+
+
+@dataclass(frozen=True)
+class _Cut:
+    """Some rows of what a source brought. Cuts are made of cuts, and pixels are copied once, from the source."""
+
+    images: ImageSet
+    rows: Indices
+
+    @classmethod
+    def whole(cls, images: ImageSet) -> _Cut:
+        return cls(images, np.arange(len(images)))
+
+    def part(self, rows: Indices, **about: Any) -> _Cut:
+        return _Cut(_about(self.images, **about), self.rows[rows])
+
+    @property
+    def labels(self) -> Labels:
+        return self.images.labels[self.rows]
+
+    def take(self, mapped: bool) -> ImageSet:
+        """Give the images in memory, or in a file that is mapped."""
+        whole, images = self.images, self.images.images
+        if len(self.rows) == len(whole) and is_mapped(images) == mapped:
+            return whole
+        return replace(whole, images=gather(images, self.rows, mapped), labels=self.labels, ids=whole.ids[self.rows])
 
 
 def _catalog(spec: Data) -> Parts:
@@ -150,23 +183,23 @@ def _check_classes(train: ImageSet, spec: Data) -> None:
         raise InputError(f"data.limit = {spec.limit} is less than one image for each of {len(present)} classes")
 
 
-def _carve(train: ImageSet, part: str, share: float, spec: Data) -> tuple[ImageSet, ImageSet]:
+def _carve(train: _Cut, part: str, share: float, spec: Data) -> tuple[_Cut, _Cut]:
     """Split a share off the training images."""
     kept, taken = stratified(train.labels, share, spec.split_seed)
     if not len(taken):
         raise InputError(
-            f"data.{part} = {share:g} of {len(train):,} training images takes none",
+            f"data.{part} = {share:g} of {len(train.rows):,} training images takes none",
             hint=f"a larger share, more images{', or 0 for no validation' if part == 'validation' else ''}",
         )
     origin = {f"{part}_share": share, "split_seed": spec.split_seed}
-    return _about(train.take(kept), **origin), _about(train.take(taken), **origin)
+    return train.part(kept, **origin), train.part(taken, **origin)
 
 
-def _limited(train: ImageSet, spec: Data) -> ImageSet:
-    if not 0 < spec.limit < len(train):
+def _limited(train: _Cut, spec: Data) -> _Cut:
+    if not 0 < spec.limit < len(train.rows):
         return train
-    kept, _ = stratified(train.labels, 1 - spec.limit / len(train), spec.split_seed)
-    return _about(train.take(kept), limit=spec.limit)
+    kept, _ = stratified(train.labels, 1 - spec.limit / len(train.rows), spec.split_seed)
+    return train.part(kept, limit=spec.limit)
 
 
 def _without_copies(train: ImageSet, validation: ImageSet | None, test: ImageSet) -> ImageSet:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from imagette.data.imageset import ImageSet, Indices
+from imagette.data.mapped import blocks
 
 
 @dataclass(frozen=True)
@@ -77,12 +81,19 @@ def duplicates(one: ImageSet, other: ImageSet) -> int:
         1
     """
     mine, theirs = _eight_pixels(one), _eight_pixels(other)
-    known = {image.tobytes() for image in one.images[np.isin(mine, theirs)]}
-    return sum(image.tobytes() in known for image in other.images[np.isin(theirs, mine)])
+    known = set(_digests(one, np.isin(mine, theirs)))
+    return sum(image in known for image in _digests(other, np.isin(theirs, mine)))
+
+
+def _digests(imageset: ImageSet, chosen: npt.NDArray[np.bool_]) -> Iterator[bytes]:
+    """Give 16 bytes for each chosen image, which are the same for the same pixels."""
+    for block in blocks(imageset.images, np.flatnonzero(chosen)):
+        yield from (hashlib.blake2b(image.tobytes(), digest_size=16).digest() for image in block)
 
 
 def _eight_pixels(imageset: ImageSet) -> npt.NDArray[np.uint64]:
     """Give eight pixels of every image as one number: where they differ, the images do."""
-    pixels = imageset.images.reshape(len(imageset), -1)
-    places = np.linspace(0, pixels.shape[1] - 1, 10).astype(int)[1:-1]
-    return np.ascontiguousarray(pixels[:, places]).view(np.uint64)[:, 0]
+    places = np.linspace(0, math.prod(imageset.shape) - 1, 10).astype(int)[1:-1]
+    c, y, x = np.unravel_index(places, imageset.shape)
+    eight = [np.ascontiguousarray(block[:, c, y, x]).view(np.uint64)[:, 0] for block in blocks(imageset.images)]
+    return np.concatenate(eight) if eight else np.empty(0, np.uint64)

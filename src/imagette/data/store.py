@@ -1,6 +1,6 @@
 """Imported data sets on the disk: one fast-loading file each, which knows when it is damaged.
 
-Every array lies in an uncompressed zip (``.npz``), whose CRC-32 is checked whenever it is read.
+Every array lies in an uncompressed zip (``.npz``), whose CRC-32 is checked whenever it is read or mapped.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from imagette.core.files import atomic_path
 from imagette.data import places
 from imagette.data.entry import Entry
 from imagette.data.imageset import ImageSet
+from imagette.data.mapped import is_mapped, read_npz
 
 FORMAT = 1
 Pair = tuple[ImageSet, ImageSet]
@@ -81,14 +82,14 @@ def _read(entry: Entry, division: str) -> tuple[Pair, list[str]] | None:
     if not path.exists():
         return None
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            about = json.loads(str(arrays["about"]))
-            if about["format"] != FORMAT:
-                return None
-            train, test = (
-                make_set(entry, part, (arrays[f"{part}_images"], arrays[f"{part}_labels"]), about["provenance"])
-                for part in ("train", "test")
-            )
+        arrays = read_npz(path)
+        about = json.loads(str(arrays["about"]))
+        if about["format"] != FORMAT:
+            return None
+        train, test = (
+            make_set(entry, part, (arrays[f"{part}_images"], arrays[f"{part}_labels"]), about["provenance"])
+            for part in ("train", "test")
+        )
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
         say(f"{path}: damaged ({error})")
         return None
@@ -104,6 +105,6 @@ def make_set(entry: Entry, part: str, arrays: tuple[Any, Any], provenance: dict[
         arrays: images (N, C, H, W) uint8 and labels (N,) int64.
         provenance: where they came from.
     """
-    images, labels = (np.require(array, requirements=["C", "W"]) for array in arrays)
+    images, labels = (a if is_mapped(a) else np.require(a, requirements=["C", "W"]) for a in arrays)
     ids = np.char.add(f"{part}/", np.arange(len(labels)).astype("U9"))
     return ImageSet(images, labels, entry.classes, ids, provenance)

@@ -15,7 +15,7 @@ from torch.nn import functional
 from imagette import models, optim
 from imagette.core.errors import Diverged, InputError
 from imagette.data.augment import Augmentation, Normalize
-from imagette.data.batches import Batches, seed_of
+from imagette.data.batches import Batches, seed_of, tensor
 from imagette.data.imageset import ImageSet
 from imagette.engine import allocator
 from imagette.engine import device as devices
@@ -68,7 +68,7 @@ class Training:
         module: nn.Module | None = None,
     ) -> None:
         self.recipe, self.images, self.validation = recipe, train, validation
-        self.plan = plan or Plan.make(recipe, len(train))
+        self.plan = plan or Plan.make(recipe, len(train), train.images)
         if recipe.train.drop_last and len(train) < recipe.train.batch_size:
             raise InputError(
                 f"train.drop_last leaves nothing of {len(train)} images in batches of {recipe.train.batch_size}",
@@ -91,9 +91,9 @@ class Training:
         self.step = Step(
             self.module, self.optimizer, self.plan, spec.label_smoothing, recipe.optim.clip_norm, self.followers
         )
-        self.batches = Batches(
-            train, spec.batch_size, spec.seed, spec.shuffle, spec.drop_last, self.device, self.plan.channels_last
-        )
+        resident = self.plan.data == "device" or (self.plan.data == "host" and self.device.type == "cpu")
+        how = spec.batch_size, spec.seed, spec.shuffle, spec.drop_last, self.device, self.plan.channels_last
+        self.batches = Batches(train, *how, resident)
         mean, std = (torch.tensor(values) for values in (self.preprocessing.mean, self.preprocessing.std))
         self.augmentation = Augmentation(
             recipe.augment, train.shape, mean, std, self.device, classes=len(train.classes)
@@ -121,7 +121,7 @@ class Training:
 
     def _some_images(self, n: int) -> Tensor:
         """Give at most n training images, from all over the set, normalised."""
-        pixels = torch.from_numpy(self.images.images[:: -(-len(self.images) // n)])
+        pixels = tensor(self.images.images[:: -(-len(self.images) // n)])
         return Normalize(torch.tensor(self.preprocessing.mean), torch.tensor(self.preprocessing.std), "cpu")(pixels)
 
     def _refuse_soft_labels(self) -> None:

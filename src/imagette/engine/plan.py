@@ -7,13 +7,17 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 from imagette.core.errors import InputError
+from imagette.data.mapped import is_mapped
 from imagette.engine import device as devices
 from imagette.recipe.schema import Recipe
 
 LOGS_PER_EPOCH = 20
+GPU_SHARE = 0.5  # of a GPU's free memory that the training images may take; the rest is for the training
 
 
 @dataclass(frozen=True)
@@ -33,10 +37,16 @@ class Plan:
     steps_per_epoch: int
     log_every: int
     reasons: Mapping[str, str]
+    data: str = "device"  # where the training images lie; beside the arithmetic when nothing is known of them
 
     @classmethod
-    def make(cls, recipe: Recipe, n_train: int) -> Plan:
+    def make(cls, recipe: Recipe, n_train: int, pixels: npt.NDArray[np.uint8] | None = None) -> Plan:
         """Decide what the recipe leaves open.
+
+        Args:
+            recipe: to be carried out.
+            n_train: number of training images.
+            pixels: the training images as they were loaded, (N, C, H, W): they say where they lie already.
 
         Raises:
             EnvironmentFault: when the recipe names a device that is not there.
@@ -57,9 +67,11 @@ class Plan:
             "threads": (str(devices.cores()), "all cores of this process"),
             "log_every": (str(max(1, steps // LOGS_PER_EPOCH)), f"about {LOGS_PER_EPOCH} rows an epoch"),
         }
+        if pixels is not None:
+            decided["data"] = _home(pixels, device)
         values, reasons = {}, {}
         for key, (choice, why) in decided.items():
-            asked = str(getattr(train, key))
+            asked = str(recipe.data.keep_in if key == "data" else getattr(train, key))
             left_open = asked in ("auto", "0")
             values[key], reasons[key] = (choice, why) if left_open else (asked, "the recipe says so")
         return cls(
@@ -71,6 +83,7 @@ class Plan:
             steps_per_epoch=steps,
             log_every=int(values["log_every"]),
             reasons=reasons,
+            data=values.get("data", "device"),
         )
 
     @classmethod
@@ -103,3 +116,15 @@ class Plan:
     def memory_format(self) -> torch.memory_format:
         """Memory format of filters and batches."""
         return torch.channels_last if self.channels_last else torch.contiguous_format
+
+
+def _home(pixels: npt.NDArray[np.uint8], device: torch.device) -> tuple[str, str]:
+    """Say where the training images lie during the training: as near to the arithmetic as they fit."""
+    size = f"{pixels.nbytes / 2**20:,.0f} MiB of training images"
+    if device.type == "cuda":
+        free = torch.cuda.mem_get_info(device)[0]
+        if pixels.nbytes <= GPU_SHARE * free:
+            return "device", f"{size} fit in the GPU's memory, of which {free / 2**20:,.0f} MiB are free"
+    if is_mapped(pixels):
+        return "mapped", f"all images would take more than half of the memory; {size} stay on the disk"
+    return "host", f"{size} fit in memory"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -16,7 +15,9 @@ from torch.nn import functional
 
 from imagette.core.errors import InputError
 from imagette.data.augment import Normalize
+from imagette.data.batches import tensor
 from imagette.data.imageset import ImageSet
+from imagette.data.mapped import blocks
 
 BLOCK = 4096  # images whose pixels are counted at a time
 
@@ -44,10 +45,12 @@ class Preprocessing:
         mean, std = [], []
         for channel in range(channels):
             # A histogram of 256 values gives the exact moments; block by block it needs little memory.
-            blocks = np.array_split(images.images[:, channel], math.ceil(len(images) / BLOCK))
-            counts = np.sum(
-                [np.bincount(block.reshape(-1), minlength=256) for block in blocks], axis=0, dtype=np.float64
+            parts = (
+                block[i : i + BLOCK, channel] for block in blocks(images.images) for i in range(0, len(block), BLOCK)
             )
+            counts = np.zeros(256)
+            for part in parts:
+                counts += np.bincount(part.reshape(-1), minlength=256)
             values, total = np.arange(256), counts.sum()
             mean.append(float((counts * values).sum() / total))
             std.append(float(np.sqrt((counts * (values - mean[-1]) ** 2).sum() / total)) or 1.0)
@@ -147,9 +150,10 @@ class Predictor:
                 f"the model takes (N, {', '.join(map(str, self.preprocessing.shape))}) uint8",
                 hint="predict from files, which are converted, or convert the array",
             )
-        batches = [torch.from_numpy(part) for part in np.split(images, self._cuts(len(images)))]
+        starts = range(0, max(len(images), 1), self.batch_size)
         with self._mode() as module:
-            return torch.cat([self._forward(module, batch) for batch in batches]).numpy()
+            parts = (tensor(images[start : start + self.batch_size]) for start in starts)
+            return torch.cat([self._forward(module, part) for part in parts]).numpy()
 
     @contextmanager
     def _mode(self) -> Iterator[nn.Module]:
@@ -162,9 +166,6 @@ class Predictor:
         training = self.module.training
         yield self.module.eval()
         self.module.train(training)
-
-    def _cuts(self, n: int) -> list[int]:
-        return list(range(self.batch_size, n, self.batch_size))
 
     def _forward(self, module: nn.Module, images: Tensor) -> Tensor:
         pixels = images.to(self.device).contiguous(memory_format=self.memory_format)

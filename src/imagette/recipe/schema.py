@@ -41,6 +41,9 @@ class Data(Section):
     """Which images those shares take."""
     limit: NonNegativeInt = 0
     """Use only so many training images, of every class alike, for a quick try; 0 uses all."""
+    keep_in: Literal["auto", "device", "host", "mapped"] = "auto"
+    """Where the images lie while a run uses them: in the GPU's memory; in the machine's; or in a file, mapped, of which
+    only what is used is in memory. Auto takes the first that they fit in. Changes the speed, not the figures."""
     skip_unreadable: bool = False
     """Leave out image files that cannot be read, and say how many, instead of stopping."""
     allow_empty_classes: bool = False

@@ -14,6 +14,7 @@ from imagette.runs.folder import RunFolder
 FREE = (
     "name",
     "about",
+    "data.keep_in",
     "train.checkpoint_seconds",
     "evaluate.confidence",
     "evaluate.bins",

@@ -62,7 +62,7 @@ def stream(recipe: Recipe | str, *, model: nn.Module | None = None, runs: PathLi
     clock = _Clock()
     splits = data.load(recipe.data)
     clock.split("load")
-    plan = Plan.make(recipe, len(splits.train))
+    plan = Plan.make(recipe, len(splits.train), splits.train.images)
     if model is None:
         plan = probe.chosen(recipe, plan, splits.train.shape, len(splits.train.classes))
     training = Training(recipe, splits.train, splits.validation, plan, model)

@@ -23,6 +23,7 @@ from imagette.data.formats.images import Wanted, check_memory
 from imagette.data.formats.labels import from_names, from_numbers
 from imagette.data.formats.pixels import pixel_shape
 from imagette.data.imageset import Images, ImageSet, Labels
+from imagette.data.mapped import mappable, read_npz
 from imagette.data.splits import Parts
 
 LAYOUTS: tuple[Mapping[str, tuple[str, str]], ...] = (
@@ -74,9 +75,9 @@ def _load(path: Path) -> Arrays:
     name = printable(path)
     try:
         with zipfile.ZipFile(path) as archive:
-            check_memory((1, sum(entry.file_size for entry in archive.infolist())))
-        with np.load(path, allow_pickle=False) as arrays:
-            return dict(arrays)
+            stays = {entry.filename for entry in mappable(archive)}
+            check_memory((1, sum(entry.file_size for entry in archive.infolist() if entry.filename not in stays)))
+        return read_npz(path)
     except InputError as error:
         raise InputError(f"{name}: {error.message}", hint=error.hint) from error
     except ValueError as error:
@@ -103,7 +104,8 @@ def _part(path: Path, arrays: Arrays, images_key: str, labels_key: str, wanted: 
 def _images(array: npt.NDArray[np.generic], where: str) -> Images:
     """Bring an array to (N, C, H, W) uint8, or say why it may mean several things."""
     shape = array.shape
-    if array.dtype.kind not in "iu" or (array.size and (array.min() < 0 or array.max() > 255)):
+    checked = array.dtype == np.uint8  # by its type: a mapped array need not be gone over
+    if not checked and (array.dtype.kind not in "iu" or (array.size and (array.min() < 0 or array.max() > 255))):
         raise InputError(
             f"{where} holds {array.dtype} from {array.min()} to {array.max()}"
             if array.dtype.kind in "iufb" and array.size
@@ -118,7 +120,7 @@ def _images(array: npt.NDArray[np.generic], where: str) -> Images:
     if pixels.ndim == 4:
         first, last = shape[1] in (1, 3), shape[3] in (1, 3)
         if first != last:
-            return pixels if first else np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))
+            return pixels if first else pixels.transpose(0, 3, 1, 2)
     raise InputError(
         f"{where} has shape {shape}",
         hint="(N, H, W), (N, H, W, C) or (N, C, H, W), with 1 or 3 in one place only, so that it must be the channels",

@@ -49,7 +49,7 @@ check: $(DEV)
 	@$(BIN)/lint-imports
 
 # $(call answer,PROGRAM,what it does and how long it takes): a line for the reader and the measurement.
-answer = @if test -f benchmarks/$(1).py; then echo "== $(1): $(2)" && $(BIN)/python benchmarks/$(1).py; fi
+answer = @echo "== $(1): $(2)" && $(BIN)/python benchmarks/$(1).py
 
 bench: $(RUNTIME)
 	$(call answer,start,quick commands as whole processes; about half a minute)
@@ -57,7 +57,7 @@ bench: $(RUNTIME)
 	$(call answer,articles_race,a step against the articles' own way; about 4 minutes on two cores)
 	$(call answer,cost,time and memory as one thing grows; many minutes)
 	$(call answer,speedrun,seeds to the articles' accuracies; hours)
-	@if test -f benchmarks/peers.py; then $(MAKE) --no-print-directory bench-peers; fi
+	@$(MAKE) --no-print-directory bench-peers
 	@$(BIN)/python docs/generate.py && echo "== docs/benchmarks.md shows it"
 
 bench-peers: $(PEERS)

@@ -37,7 +37,7 @@ def table(columns: Mapping[str, str]) -> Callable[..., None]:
         columns: by heading, how its cells are written: side, width, and format (``>10.3f``).
     """
     print(
-        "".join(f"{heading:{re.sub('[+]|[.].*', '', how)}}" for heading, how in columns.items())
+        "".join(f"{heading:{re.sub('[+,]|[.].*', '', how)}}" for heading, how in columns.items())
     )  # as wide as the cells
 
     def line(*cells: Any) -> None:

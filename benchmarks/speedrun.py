@@ -79,6 +79,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--epochs-measured", type=int, default=2, help="of the articles' own way")
     parser.add_argument("--cifar10", metavar="PATH", default="", help="CIFAR-10 as images of your own")
+    parser.add_argument("--save", action="store_true", help="write the rows of a part of the cases, too")
     parser.add_argument("--child", type=int, metavar="SEED", help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.child is not None:
@@ -91,7 +92,7 @@ def main() -> None:
         clocks = [statistics.mean(row["seconds"][clock]) for clock in ("training", "with_data", "process")]
         mean = statistics.mean(row["accuracies"])
         line(name, row["target"], mean, row["p_value"], *clocks, row["articles_way"]["seconds"], row["ratio"])
-    if not asked.cases:
+    if asked.save or not asked.cases:
         record.save("speedrun", results)
 
 

@@ -22,6 +22,7 @@ NAMES = {
     "resume",
     "stream",
     "train",
+    "within_budget",
 }
 
 

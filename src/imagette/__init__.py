@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from imagette.core.errors import Diverged, EnvironmentFault, ImagetteError, InputError, Interrupted
     from imagette.data.imageset import ImageSet
     from imagette.recipe.schema import Recipe
+    from imagette.runs.budget import within_budget
     from imagette.runs.fit import extend, resume, stream, train
     from imagette.runs.run import Run, load
     from imagette.sklearn import ImageClassifier
@@ -36,6 +37,7 @@ _HOMES = {
     "resume": "runs.fit",
     "stream": "runs.fit",
     "train": "runs.fit",
+    "within_budget": "runs.budget",
 }
 
 __all__ = [
@@ -53,6 +55,7 @@ __all__ = [
     "resume",
     "stream",
     "train",
+    "within_budget",
 ]
 
 

@@ -14,8 +14,8 @@ os.environ.setdefault("IMAGETTE_OFFLINE", "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
 for setting in ("IMAGETTE_DATA", "IMAGETTE_MIRROR"):
     os.environ.pop(setting, None)  # a test that wants one sets it
-if "IMAGETTE_CACHE" not in os.environ:
-    # Set by the first process; its workers inherit it.
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    # Set by the first process, whatever the user's own cache is; its workers inherit it.
     os.environ["IMAGETTE_CACHE"] = tempfile.mkdtemp(prefix="imagette-tests-")
     atexit.register(shutil.rmtree, os.environ["IMAGETTE_CACHE"], ignore_errors=True)
 

@@ -43,8 +43,8 @@ def shipped() -> Mapping[str, Path]:
         True
     """
     folder = Path(str(resources.files("imagette") / "recipes"))
-    own, articles = sorted(folder.glob("*.toml")), sorted((folder / "articles").glob("*.toml"))
-    return MappingProxyType({file.stem: file for file in [*own, *articles]})
+    own, articles = ({file.stem: file for file in place.glob("*.toml")} for place in (folder, folder / "articles"))
+    return MappingProxyType(dict(sorted(own.items())) | dict(sorted(articles.items())))
 
 
 def strengths(target: str) -> list[Strength]:

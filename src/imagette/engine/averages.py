@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from abc import ABC, abstractmethod
 from bisect import bisect_left
 from collections.abc import Sequence
 
@@ -13,7 +14,7 @@ from imagette.optim import schedules
 from imagette.recipe.schema import Recipe
 
 
-class Follower:
+class Follower(ABC):
     """A copy of a module whose weights and statistics are pulled towards the trained ones.
 
     Args:
@@ -41,9 +42,9 @@ class Follower:
         means, live = zip(*self._pairs, strict=True)
         torch._foreach_copy_(live, means)
 
+    @abstractmethod
     def update(self, step: int) -> None:
         """Take in the weights after step number ``step``, from 0."""
-        raise NotImplementedError
 
 
 class MovingAverage(Follower):

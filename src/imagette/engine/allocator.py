@@ -14,7 +14,8 @@ def keep_freed_memory() -> bool:
     """Tell glibc to keep what a step frees, up to 1 GiB, for the next step.
 
     A step frees tens of megabytes of activations again and again. By default glibc returns them to the system, which
-    then has to blank every page of the next step's: 3 to 10 % of the time of a convolutional net on two cores.
+    then has to blank every page of the next step's: a few per cent of a convolutional net's step, as far as a noisy
+    machine could tell.
     Arrays of more than 32 MiB, such as a data set, go back to the system as before.
 
     Returns:

@@ -79,7 +79,8 @@ def estimate(recipe: Recipe, splits: Splits, plan: Plan | None = None) -> Estima
     training = Training(recipe.replace(**{"train.log_every": 1}), train, None, plan)
     prepare = time.perf_counter() - started
     steps = islice((event for event in training.events() if isinstance(event, Logged)), STEPS + 1)
-    rates = sorted(event.images_per_second for event in steps)
+    first, *others = (event.images_per_second for event in steps)
+    rates = sorted(others or [first])
     some = splits.test.images[:IMAGES]
     predictor = training.predictor()
     predictor.logits(some)  # the first pass chooses its kernels

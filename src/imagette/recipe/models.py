@@ -104,7 +104,7 @@ class SpeedNet(Model):
     """Channels of each stage; every one halves the image, after the stem has halved it once, down to 2x2 or 3x3."""
     filters: Annotated[int, Field(ge=0, multiple_of=2)] = 0
     """Filters of the stem, those of what varies most in the images first; 0 takes all: 18 of a gray image, 54 of a
-    colour one, of which the last hardly see anything but noise."""
+    colour one."""
     depth: Annotated[int, Field(ge=1, le=3)] = 2
     """Convolutions in a stage: 1 is fastest, 2 more accurate."""
     residual: bool = False

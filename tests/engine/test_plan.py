@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from itertools import cycle
 
 import pytest
 import torch
@@ -62,10 +63,29 @@ LONG = ("train.epochs=100", "model.name=linear")
 def test_a_slow_choice_gives_way_to_a_faster_one() -> None:
     plan = replace(Plan.make(digits(*LONG), 1000), threads=2, precision="float32")
     for milliseconds, threads in (((50, 5), 1), ((5, 5), 2), ((6, 5), 2)):
-        times = iter(milliseconds)
+        times = cycle(milliseconds)
         chosen = probe.chosen(digits(*LONG), plan, (1, 8, 8), 10, lambda *_, times=times: next(times) / 1000)
         assert chosen.threads == threads
         assert f"{milliseconds[0]:.1f} ms with 2, {milliseconds[1]:.1f} ms with 1" in chosen.reasons["threads"]
+
+
+def test_bfloat16_is_kept_where_it_is_clearly_faster_than_float32() -> None:
+    recipe = digits(*LONG, "train.threads=1")
+    plan = replace(Plan.make(recipe, 1000), precision="bfloat16")
+    for milliseconds, precision in (
+        ({"bfloat16": 5, "float32": 9}, "bfloat16"),
+        ({"bfloat16": 9, "float32": 9}, "float32"),
+    ):
+        chosen = probe.chosen(
+            recipe, plan, (1, 8, 8), 10, lambda _, way, *__, ms=milliseconds: ms[way.precision] / 1000
+        )
+        assert chosen.precision == precision
+
+
+def test_one_slow_moment_of_the_machine_decides_nothing() -> None:
+    plan = replace(Plan.make(digits(*LONG), 1000), threads=2, precision="float32")
+    times = iter([60, 5, 5, 5, 5, 5, 5, 5])
+    assert probe.chosen(digits(*LONG), plan, (1, 8, 8), 10, lambda *_: next(times) / 1000).threads == 2
 
 
 def test_what_the_recipe_says_is_not_questioned_and_short_trainings_are_not_timed() -> None:

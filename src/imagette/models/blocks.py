@@ -3,25 +3,61 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-from torch import nn
+from torch import Tensor, nn
 
 from imagette.models.dropout import Dropout
 from imagette.models.dry import dry_run
 
 Shape = tuple[int, int, int]
 Layers = Mapping[str, nn.Module]
+NEVER_FALLING = (nn.ReLU, nn.Sigmoid)  # of two numbers, the larger one gives the larger answer
 
 
-def chain(layers: Layers) -> nn.Sequential:
+class Chain(nn.Sequential):
+    """Layers one after the other; while it is trained, a max pooling goes before the activation that it follows.
+
+    The largest answer is the answer to the largest number: what comes out is the same, and of every window one number
+    is left to activate. In evaluation the layers keep their order, and so do tables and pictures of the net.
+
+    Example:
+        >>> import torch
+        >>> x = torch.randn(2, 3, 8, 8)
+        >>> net = Chain(OrderedDict(act=nn.Sigmoid(), pool=nn.MaxPool2d(2)))
+        >>> torch.equal(net.train()(x), net.eval()(x))
+        True
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map what the first layer takes to what the last one gives."""
+        for layer in pooling_first(self) if self.training else self:
+            x = layer(x)
+        return x
+
+
+def pooling_first(layers: Iterable[nn.Module]) -> list[nn.Module]:
+    """Put each max pooling before the activation that it follows, where that gives the same numbers.
+
+    Example:
+        >>> pooling_first([nn.ReLU(), nn.MaxPool2d(2), nn.GELU(), nn.MaxPool2d(3)])[:2]
+        [MaxPool2d(kernel_size=2, stride=2, padding=0, dilation=1, ceil_mode=False), ReLU()]
+    """
+    order: list[nn.Module] = []
+    for layer in layers:
+        early = isinstance(layer, nn.MaxPool2d) and order and isinstance(order[-1], NEVER_FALLING)
+        order.insert(len(order) - bool(early), layer)
+    return order
+
+
+def chain(layers: Layers) -> Chain:
     """Run named layers one after the other.
 
     Example:
         >>> chain({"flatten": nn.Flatten(), "fc": nn.Linear(4, 2)}).fc
         Linear(in_features=4, out_features=2, bias=True)
     """
-    return nn.Sequential(OrderedDict(layers))
+    return Chain(OrderedDict(layers))
 
 
 def width(layers: Layers, shape: Shape) -> int:

@@ -12,7 +12,7 @@ from typing import Any
 from torch import Tensor, fx, nn
 
 from imagette.models import labels
-from imagette.models.blocks import Shape
+from imagette.models.blocks import Chain, Shape
 from imagette.models.dry import dry_run, said
 from imagette.models.graph import Block, Box, Edge, Graph
 from imagette.models.inspect import layer_table
@@ -86,7 +86,7 @@ def _blocks(root: nn.Module, parts: Sequence[tuple[str, ...]]) -> Iterator[Block
 
     def belongs(names: tuple[str, ...]) -> str:
         fitting = (name for name in names if 1 < sizes[name] <= LARGEST_BLOCK)
-        return next((name for name in fitting if type(root.get_submodule(name)) is not nn.Sequential), "")
+        return next((name for name in fitting if type(root.get_submodule(name)) not in (nn.Sequential, Chain)), "")
 
     first = 0
     names = [*map(belongs, parts), ""]

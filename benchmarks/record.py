@@ -55,7 +55,8 @@ def save(question: str, results: list[dict[str, Any]], **facts: Any) -> Path:
     """Write rows, each with the ``plan`` that it was measured under; give the file."""
     machine, plan = describe(), results[0]["plan"]
     hardware = machine["gpus"][0]["name"] if plan["device"].startswith("cuda") else machine["cpu"]["name"]
-    parts = [question, hardware, f"{plan['threads']}threads", f"torch{torch.__version__}", plan["precision"]]
+    precisions = sorted({row["plan"]["precision"] for row in results})
+    parts = [question, hardware, f"{plan['threads']}threads", f"torch{torch.__version__}", *precisions]
     return write(parts, {**facts, "machine": machine, "results": results})
 
 

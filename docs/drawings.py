@@ -82,28 +82,46 @@ def peer_figures(row: Mapping[str, Any]) -> tuple[dict[str, float], dict[str, fl
 
 def speedrun(pages: Sequence[Page]) -> Figure:
     """Draw seconds to an accuracy: three clocks of ours, and the article's own way."""
-    figure, panels = _panels(pages, [len(page.rows) for page in pages])
+    figure, panels = _clocks(pages, [[f"{row['case']}: {row['target']:.2%}" for row in page.rows] for page in pages])
     for axes, page in zip(panels, pages, strict=True):
         for at, row in enumerate(reversed(page.rows)):
-            middles = [statistics.median(row["seconds"][clock]) for clock in CLOCKS]
-            theirs = row["articles_way"]["seconds"]
-            axes.plot([middles[0], theirs], [at, at], color=FAINT, linewidth=1.2, zorder=1)
-            for middle, (clock, mark) in zip(middles, CLOCKS.items(), strict=True):
-                axes.plot(row["seconds"][clock], [at] * len(row["seeds"]), ".", color=OURS, alpha=0.25, markersize=5)
-                label = f"ours, {clock.replace('_', ' ')}" if at == 0 else None
-                axes.plot(middle, at, mark, color=OURS, markersize=7, fillstyle="none", label=label)
+            ours, theirs = statistics.median(row["seconds"]["training"]), row["articles_way"]["seconds"]
+            axes.plot([ours, theirs], [at, at], color=FAINT, linewidth=1.2, zorder=1)
             label = "the article's own way, extrapolated" if at == 0 else None
             axes.plot(theirs, at, "D", color=OTHERS, markersize=7, label=label)
             axes.annotate(f"{row['ratio']:,.0f}x", (theirs, at), (9, 0), textcoords="offset points", va="center")
-        names = [f"{row['case']}: {row['target']:.2%}" for row in reversed(page.rows)]
-        axes.set_yticks(range(len(names)), names)
-        axes.set(xscale="log", ylim=(-0.6, len(names) - 0.4))
+        axes.set(xscale="log")
         axes.margins(x=0.12)
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
-        axes.grid(axis="x", alpha=0.2)
-    panels[-1].set_xlabel("seconds until the accuracy is reached (small dots: seeds)")
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
     return figure
+
+
+def records(pages: Sequence[Page]) -> Figure:
+    """Draw seconds to an accuracy of one's choice: three clocks."""
+    names = [[f"{row['case']}: {row['target']:.2%}" for row in page.rows] for page in pages]
+    figure, panels = _clocks(pages, names)
+    for axes in panels:
+        axes.set(xlim=(0, None))
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
+    return figure
+
+
+def _clocks(pages: Sequence[Page], names: Sequence[Sequence[str]]) -> tuple[Figure, list[Axes]]:
+    """Draw the three clocks of each row, seed by seed and their median; the first row on top."""
+    figure, panels = _panels(pages, [len(page.rows) for page in pages])
+    for axes, page, lines in zip(panels, pages, names, strict=True):
+        for at, row in enumerate(reversed(page.rows)):
+            for clock, mark in CLOCKS.items():
+                axes.plot(row["seconds"][clock], [at] * len(row["seeds"]), ".", color=OURS, alpha=0.25, markersize=5)
+                label = f"ours, {clock.replace('_', ' ')}" if at == 0 else None
+                middle = statistics.median(row["seconds"][clock])
+                axes.plot(middle, at, mark, color=OURS, markersize=7, fillstyle="none", label=label)
+        axes.set_yticks(range(len(lines)), list(reversed(lines)))
+        axes.set(ylim=(-0.6, len(lines) - 0.4))
+        axes.grid(axis="x", alpha=0.2)
+    panels[-1].set_xlabel("seconds until the accuracy is reached (small dots: seeds)")
+    return figure, panels
 
 
 def cost(pages: Sequence[Page]) -> Figure:
@@ -111,20 +129,29 @@ def cost(pages: Sequence[Page]) -> Figure:
     rows = [(page, row) for page in pages for row in page.rows]
     figure = Figure(figsize=(WIDTH, 2.5 * len(rows)), layout=ConstrainedLayoutEngine(h_pad=0.1))
     for (left, right), (page, row) in zip(figure.subplots(len(rows), 2, squeeze=False), rows, strict=True):
-        x, seconds, peaks = ([point[key] for point in row["points"]] for key in ("x", "seconds", "peak_mib"))
+        x, seconds, peaks = cost_points(row)
         ends = [min(x), max(x)]
-        left.plot(ends, [row["intercept"] + row["slope"] * end for end in ends], "--", color=FAINT, label="line")
-        left.plot(x, seconds, "o", color=OURS, label="measured")
-        right.plot(x, peaks, "o-", color=OTHERS, linewidth=1)
-        for axes, what in ((left, "seconds"), (right, "peak memory, MiB")):
-            most = max(seconds if axes is left else peaks)
-            axes.set(xlabel=row["axis"], ylabel=what, ylim=(0, 1.15 * most))
+        for axes, values, fit, scale, what in (
+            (left, seconds, row["lines"]["seconds"], 1, "seconds"),
+            (right, peaks, row["lines"]["peak_bytes"], 2**20, "peak memory, MiB"),
+        ):
+            line = [(fit["intercept"] + fit["slope"] * end) / scale for end in ends]
+            axes.plot(ends, line, "--", color=FAINT, label="line")
+            axes.plot(x, values, "o", color=OURS, label="measured")
+            axes.set(xlabel=row["grows"], ylabel=what, ylim=(0, 1.15 * max(values)))
             axes.xaxis.set_major_locator(MaxNLocator(4))
             axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
             axes.grid(alpha=0.2)
         left.set_title(page.label("en"), fontsize=10, loc="left")
     figure.axes[0].legend(frameon=False)
     return figure
+
+
+def cost_points(row: Mapping[str, Any]) -> tuple[list[int], list[float], list[float]]:
+    """Give what grows, the seconds of the whole, and the peak memory in MiB above the start, point by point."""
+    points = row["points"]
+    seconds = [point["seconds"]["all"] for point in points]
+    return [point["x"] for point in points], seconds, [point["peak_bytes"] / 2**20 for point in points]
 
 
 def start(pages: Sequence[Page]) -> Figure:

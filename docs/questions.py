@@ -99,16 +99,9 @@ def speedrun(page: Page, tongue: str, say: Say) -> Answer:
     """Seconds to the articles' accuracies."""
     lines, remarks, extrapolated = [], [], []
     for row in page.rows:
-        case, found, way = row["case"], row["accuracies"], row["articles_way"]
-        mean, n = statistics.mean(found), len(row["seeds"])
-        clocks = [f"{statistics.median(row['seconds'][clock]):.1f}" for clock in drawings.CLOCKS]
-        spread = f"{mean:.2%} ({min(found):.2%} … {max(found):.2%})"
-        figures = [f"{row['target']:.2%}", str(n), spread, f"{row['p_value']:.2g}", *clocks]
-        lines.append((case, f"`{row['recipe']}`", *figures, f"{way['seconds']:,.0f}", f"{row['ratio']:.0f}x"))
-        if mean < row["target"] or row["p_value"] >= 0.01:
-            remarks.append(say("missed", case=case, target=row["target"], mean=mean, p=row["p_value"]))
-        if n < 30:
-            remarks.append(say("few", case=case, n=n))
+        case, way = row["case"], row["articles_way"]
+        lines.append((case, f"`{row['recipe']}`", *_reached(row), f"{way['seconds']:,.0f}", f"{row['ratio']:.0f}x"))
+        remarks += _doubts(row, case, say)
         if way["epochs_measured"] < way["epochs"]:
             extrapolated.append(f"{case} {way['epochs_measured']}/{way['epochs']}")
     yield markdown(say("headings"), lines)
@@ -117,17 +110,52 @@ def speedrun(page: Page, tongue: str, say: Say) -> Answer:
         yield say("extrapolated", cases=", ".join(extrapolated))
 
 
+def records(page: Page, tongue: str, say: Say) -> Answer:
+    """Seconds to an accuracy that is of no article."""
+    lines, remarks = [], []
+    for row in page.rows:
+        lines.append((f"`{row['recipe']}`", *_reached(row)))
+        remarks += _doubts(row, row["recipe"], say)
+    yield markdown(say("headings"), lines)
+    yield from remarks
+
+
+def _reached(row: dict[str, Any]) -> list[str]:
+    """Write the target, the seeds' accuracies and the three clocks of a row."""
+    found = row["accuracies"]
+    clocks = [f"{statistics.median(row['seconds'][clock]):.1f}" for clock in drawings.CLOCKS]
+    spread = f"{statistics.mean(found):.2%} ({min(found):.2%} … {max(found):.2%})"
+    return [f"{row['target']:.2%}", str(len(found)), spread, f"{row['p_value']:.2g}", *clocks]
+
+
+def _doubts(row: dict[str, Any], case: str, say: Say) -> Iterator[str]:
+    mean, n = statistics.mean(row["accuracies"]), len(row["seeds"])
+    if mean < row["target"] or row["p_value"] >= 0.01:
+        yield say("missed", case=case, target=row["target"], mean=mean, p=row["p_value"])
+    if n < 30:
+        yield say("few", case=case, n=n)
+
+
 def cost(page: Page, tongue: str, say: Say) -> Answer:
     """Time and memory as one thing grows."""
     lines, remarks = [], []
     for row in page.rows:
-        first, last = row["points"][0], row["points"][-1]
-        seconds = f"{first['seconds']:,.1f} … {last['seconds']:,.1f}"
-        memory = f"{first['peak_mib']:,.0f} … {last['peak_mib']:,.0f}"
-        ends = (f"{first['x']:,}", f"{last['x']:,}")
-        lines.append((row["axis"], *ends, seconds, memory, f"{row['largest_deviation']:.1%}"))
-        if row["largest_deviation"] > 0.1:
-            remarks.append(say("bent", axis=row["axis"], deviation=row["largest_deviation"]))
+        x, seconds, peaks = drawings.cost_points(row)
+        time, memory = row["lines"]["seconds"], row["lines"]["peak_bytes"]
+        grows = WORDS["grows"].get(row["grows"], row["grows"]) if tongue == "zh" else row["grows"]
+        lines.append(
+            (
+                grows,
+                f"{x[0]:,} … {x[-1]:,}",
+                f"{seconds[0]:,.1f} … {seconds[-1]:,.1f}",
+                f"{time['largest_deviation']:.1%}",
+                f"{peaks[0]:,.0f} … {peaks[-1]:,.0f}",
+                say("memory", constant=memory["intercept"] / 2**20, each=memory["slope"]),
+                f"{memory['largest_deviation']:.1%}",
+            )
+        )
+        if time["largest_deviation"] > 0.1:
+            remarks.append(say("bent", axis=grows, deviation=time["largest_deviation"]))
     yield markdown(say("headings"), lines)
     yield from remarks
 
@@ -151,6 +179,7 @@ QUESTIONS: dict[str, tuple[Callable[[Page, str, Say], Answer], Callable[[Sequenc
     "articles-race": (articles_race, drawings.articles_race),
     "peers": (peers, drawings.peers),
     "speedrun": (speedrun, drawings.speedrun),
+    "records": (records, drawings.records),
     "cost": (cost, drawings.cost),
     "start": (start, drawings.start),
 }

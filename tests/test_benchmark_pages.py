@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+import cost
 import questions
 import record
 
@@ -41,10 +42,15 @@ def speedrun_row(case: str, target: float, p: float) -> dict[str, Any]:
     return {**found, "seconds": CLOCKS, "articles_way": way, "ratio": 454.5, "p_value": p, "plan": PLAN}
 
 
-def cost_row(axis: str, deviation: float) -> dict[str, Any]:
-    points = [{"x": x, "seconds": x / 1000 + 1, "peak_mib": 300 + x / 100} for x in (1000, 5000, 60000)]
-    fit = {"slope": 0.001, "intercept": 1.0, "largest_deviation": deviation}
-    return {"axis": axis, "points": points, **fit, "plan": PLAN}
+def record_row(recipe: str, target: float) -> dict[str, Any]:
+    return {**speedrun_row(recipe, target, 0.2), "recipe": recipe, "articles_way": None, "ratio": None}
+
+
+def cost_row(grows: str, deviation: float) -> dict[str, Any]:
+    points = [{"x": x, "seconds": {"all": x / 1000 + 1}, "peak_bytes": 2**20 * (300 + x)} for x in (1000, 60000)]
+    seconds = {"slope": 0.001, "intercept": 1.0, "largest_deviation": deviation}
+    memory = {"slope": 2.0**20, "intercept": 300.0 * 2**20, "largest_deviation": 0.008}
+    return {"grows": grows, "points": points, "lines": {"seconds": seconds, "peak_bytes": memory}, "plan": PLAN}
 
 
 SPEEDS = {"imagette": 1000.0, "lightning": 500.0, "keras-jax": 2000.0}
@@ -59,7 +65,8 @@ ANSWERS: dict[str, Any] = {
         "versions": {"keras": "3.15.1"},
     },
     "speedrun": {"results": [speedrun_row("a0", 0.92, 0.001), speedrun_row("a1", 0.99, 0.7)]},
-    "cost": {"results": [cost_row("images", 0.03), cost_row("image size", 0.4)]},
+    "records": {"results": [record_row("fast", 0.93), record_row("best", 0.95)]},
+    "cost": {"results": [cost_row("images", 0.03), cost_row("parameters", 0.4)]},
     "start": {
         "seconds": {
             name: {"median": at, "min": at / 2, "max": 4 * at, "processor_median": at}
@@ -119,8 +126,10 @@ def test_every_question_has_a_table_and_a_picture_in_both_languages(answered: Pa
         "a1: not shown to reach 99.00%: mean 93.00%, p = 0.7.",
         "a0: only 3 seeds",
         "a part of its epochs only: a0 2/30, a1 2/30.",
-        "| images | 1,000 | 60,000 | 2.0 … 61.0 | 310 … 900 | 3.0% |",
-        "image size: not a straight line; a point lies 40% off it.",
+        "| `best` | 95.00% | 3 | 93.00% (92.00% … 94.00%) | 0.2 | 11.0 | 12.0 | 16.0 |",
+        "`best`: not shown to reach 95.00%: mean 93.00%, p = 0.2.",
+        "| images | 1,000 … 60,000 | 2.0 … 61.0 | 3.0% | 1,300 … 60,300 | 300 MiB + 1,048,576 bytes each | 0.8% |",
+        "parameters: not a straight line; a point lies 40% off it.",
         "The slowest of them is `imagette --help`: 0.07 s, of which Python's own start is 0.010 s.",
         "the machine was busy at times",
         "keras 3.15.1; n = 7 rounds; commit abcdef012345; raw rows: [peers-some-cpu.json]",
@@ -165,6 +174,14 @@ def test_what_a_benchmark_program_saves_is_shown(tmp_path: Path, monkeypatch: py
     assert f"**{page['machine']['cpu']['name']}, float32, 2 threads**" in text
     assert f"torch {page['machine']['packages']['torch']}" in text
     assert f"n = 1 rounds; commit {page['commit']}" in text or "commit not recorded" in text
+
+
+def test_what_the_cost_program_measures_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(record, "RESULTS", tmp_path)
+    record.save("cost", [cost.measure("images", [1000, 3000], "auto", tmp_path)])
+    [line] = re.findall(r"\| images \| 1,000 … 3,000 .*", english(tmp_path))
+    assert re.search(r"MiB \+ [1-9][\d,]* bytes each", line)
+    assert questions.draw(tmp_path / "pictures", tmp_path)
 
 
 def test_the_cells_of_a_table_stand_under_their_headings(capsys: pytest.CaptureFixture[str]) -> None:

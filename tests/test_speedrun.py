@@ -15,8 +15,8 @@ def speedrun(repository: Path, *words: str) -> subprocess.CompletedProcess[str]:
 def test_a_recipe_of_ones_own_is_timed_to_an_accuracy(repository: Path) -> None:
     done = speedrun(repository, "--target", "0.5", "--seeds", "2", "--recipe", "digits", "train.epochs=3")
     assert done.returncode == 0, done.stderr
-    headings, line = done.stdout.splitlines()
-    name, target, mean, p, training, with_data, process, *article = line.split()
+    _, line = done.stdout.splitlines()
+    name, target, mean, _, training, with_data, process, *article = line.split()
     assert (name, target, article) == ("digits", "50.00%", ["-", "-"])
     assert float(mean.rstrip("%")) > 50
     assert 0 < float(training) <= float(with_data) < float(process)

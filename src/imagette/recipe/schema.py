@@ -131,7 +131,7 @@ class Train(Section):
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d{1,2})?)$")] = "auto"
     """Where to train; auto takes a GPU if there is one."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    """Numbers of the forward and backward pass; auto takes bfloat16 where the hardware computes it natively."""
+    """Numbers of the forward and backward pass; auto: bfloat16 where the hardware has it and a step is faster so."""
     layout: Literal["auto", "channels_last", "contiguous"] = "auto"
     """Order of an image batch in memory; auto takes what is faster on the device."""
     compile: Literal["auto", "on", "off"] = "auto"

@@ -87,8 +87,10 @@ def peers(page: Page, tongue: str, say: Say) -> Answer:
         ratio_text = {tool: f"{ratios[tool]:.2f}x" if tool in ratios else "-" for tool in order}
         lines = [(tool, f"{speeds[tool]:,.0f}", ratio_text[tool]) for tool in order]
         tables.append(f"{case}\n\n{markdown(say('headings'), lines)}")
-        best = min(ratios, key=lambda tool: ratios[tool])
-        remarks.append(say("best", case=case, peer=best, ratio=ratios[best]))
+        taught = {tool: ratio for tool, ratio in ratios.items() if not tool.endswith("-best")}
+        for key, among in (("best", ratios), ("taught", taught)):
+            peer = min(among, key=lambda tool: among[tool])
+            remarks.append(say(key, case=case, peer=peer, ratio=among[peer]))
         if slower := [tool for tool, ratio in ratios.items() if ratio < 1]:
             remarks.append(say("slower", case=case, peers=", ".join(slower)))
     yield "\n".join(tables)

@@ -66,7 +66,8 @@ def peers(pages: Sequence[Page]) -> Figure:
         colours = [OURS if tool == US else FAINT for tool in tools]
         bars = axes.barh(tools, [speeds[tool] for tool in tools], color=colours, height=0.65)
         axes.bar_label(bars, fmt="{:,.0f}", padding=4, fontsize=9)
-        axes.set_title(f"{row['case']}, batch {row['batch']}: {page.hardware}, {plan_text(row['plan'], 'en')}", fontsize=10, loc="left")
+        where = f"{page.hardware}, {plan_text(row['plan'], 'en')}"
+        axes.set_title(f"{row['case']}, batch {row['batch']}: {where}", fontsize=10, loc="left")
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
         axes.margins(x=0.12, y=0.03)
     panels[-1].set_xlabel("images a second in training (median of the rounds)")

@@ -24,7 +24,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -46,9 +46,14 @@ class Worker:
 
     def epoch(self) -> float:
         """Give the seconds of one more epoch."""
+        return float(self.ask("epoch")["seconds"])
+
+    def ask(self, word: str) -> dict[str, Any]:
+        """Send a word; give what the side answers when it is done."""
         assert self.process.stdin is not None
-        print("epoch", file=self.process.stdin, flush=True)
-        return float(self._answer()["seconds"])
+        with suppress(BrokenPipeError):  # a process that has ended gives no answer, which says more
+            print(word, file=self.process.stdin, flush=True)
+        return self._answer()
 
     def _answer(self) -> dict[str, Any]:
         assert self.process.stdout is not None

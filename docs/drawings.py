@@ -18,6 +18,7 @@ from results import Page, plan_text
 
 OURS, OTHERS, FAINT = TRAIN, VALIDATION, "#bbbbbb"
 US = "imagette"
+SIDES = ("ours", "airbench")  # as the rows call them
 CLOCKS = {"training": "o", "with_data": "s", "process": "D"}  # the shortest first, with its mark
 WIDTH, LINE = 8.0, 0.42  # inches: of a picture, and of one of its lines
 
@@ -123,6 +124,25 @@ def _clocks(pages: Sequence[Page], names: Sequence[Sequence[str]]) -> tuple[Figu
         axes.grid(axis="x", alpha=0.2)
     panels[-1].set_xlabel("seconds until the accuracy is reached (small dots: seeds)")
     return figure, panels
+
+
+def airbench(pages: Sequence[Page]) -> Figure:
+    """Draw accuracy over seconds, every training a dot: above and to the left is better."""
+    rows = [(page, row) for page in pages for row in page.rows]
+    figure, panels = _panels([page for page, _ in rows], [6] * len(rows))
+    for axes, (page, row) in zip(panels, rows, strict=True):
+        for side, colour in zip(SIDES, (OURS, OTHERS), strict=True):
+            seconds, accuracies = row["seconds"][side], row["accuracies"][side]
+            axes.plot(seconds, accuracies, ".", color=colour, alpha=0.35, markersize=6)
+            middle = statistics.mean(seconds), statistics.mean(accuracies)
+            axes.plot(*middle, "D", color=colour, markersize=7, markeredgecolor="white", label=side)
+        axes.set_title(f"{row['case']} %: {page.label('en')}", fontsize=10, loc="left")
+        axes.set(xlim=(0, None), ylabel="accuracy")
+        axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=1))
+        axes.grid(alpha=0.2)
+    panels[-1].set_xlabel("seconds of a training (dots: trainings, diamond: mean)")
+    panels[0].legend(frameon=False)
+    return figure
 
 
 def cost(pages: Sequence[Page]) -> Figure:

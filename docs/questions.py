@@ -138,6 +138,29 @@ def _doubts(row: dict[str, Any], case: str, say: Say) -> Iterator[str]:
         yield say("few", case=case, n=n)
 
 
+def airbench(page: Page, tongue: str, say: Say) -> Answer:
+    """Our speed recipes against airbench."""
+    lines, remarks = [], []
+    for row in page.rows:
+        case, n, (ratio, low, high) = row["case"], row["n"], row["ratio"]
+        means = {side: statistics.mean(found) for side, found in row["accuracies"].items()}
+        for side, mean in means.items():
+            interval = " … ".join(f"{end:.2%}" for end in row["mean_interval"][side])
+            seconds = f"{statistics.mean(row['seconds'][side]):.2f}"
+            faster = f"{ratio:.2f}x ({low:.2f} … {high:.2f})" if side == drawings.SIDES[0] else "-"
+            name = f"`{row['recipe']}`" if side == drawings.SIDES[0] else side
+            lines.append((f"{case} %", name, str(n), f"{mean:.2%} ({interval})", seconds, faster))
+        ours, theirs = (means[side] for side in drawings.SIDES)
+        if ours < theirs:
+            remarks.append(say("behind", case=case, points=100 * (theirs - ours)))
+        if high < 1:
+            remarks.append(say("slower", case=case, times=1 / ratio))
+        if n < 100:
+            remarks.append(say("few", case=case, n=n))
+    yield markdown(say("headings"), lines)
+    yield from remarks
+
+
 def cost(page: Page, tongue: str, say: Say) -> Answer:
     """Time and memory as one thing grows."""
     lines, remarks = [], []
@@ -182,6 +205,7 @@ QUESTIONS: dict[str, tuple[Callable[[Page, str, Say], Answer], Callable[[Sequenc
     "peers": (peers, drawings.peers),
     "speedrun": (speedrun, drawings.speedrun),
     "records": (records, drawings.records),
+    "airbench": (airbench, drawings.airbench),
     "cost": (cost, drawings.cost),
     "start": (start, drawings.start),
 }

@@ -28,7 +28,18 @@ def test_standardised_training_images_have_mean_zero_and_deviation_one_in_each_c
 
 def test_a_channel_without_contrast_is_not_divided_by_zero() -> None:
     flat = ImageSet(np.full((4, 1, 2, 2), 7, np.uint8), np.arange(4) % 2, ("a", "b"), np.arange(4).astype(str))
-    assert Preprocessing.fit(flat, "standardize").std == (1.0,)
+    found = Preprocessing.fit(flat, "standardize")
+    assert (found.mean, found.std) == ((7.0,), (255.0,))
+
+
+def test_a_channel_that_was_constant_in_training_does_not_drown_the_others_when_it_changes() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (9, 4, 6, 5), np.uint8)
+    images[:, 3] = 255  # opaque
+    opaque = ImageSet(images, np.arange(9) % 2, ("a", "b"), np.arange(9).astype(str))
+    images = images.copy()
+    images[:, 3] = 0  # clear
+    numbers = sees(Preprocessing.fit(opaque, "standardize")).logits(images)
+    assert np.abs(numbers).max() < 2
 
 
 @pytest.mark.parametrize(("normalize", "brightest"), [("unit", 1.0), ("none", 255.0)])

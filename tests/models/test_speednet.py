@@ -35,6 +35,22 @@ def test_the_stem_decorrelates_the_patches(channels: int) -> None:
     assert torch.allclose(found, expected, atol=0.06), (found - expected).abs().max()
 
 
+@pytest.mark.parametrize("channels", [2, 4])
+def test_what_never_varies_is_not_blown_up(channels: int) -> None:
+    """Colours that are all the same and an opaque fourth channel say no more than gray does."""
+    images = digits().repeat(1, channels, 1, 1)
+    images[:, -1] = 0
+    stem, gray = WhiteningStem(channels), WhiteningStem(1)
+    stem.whiten(images)
+    gray.whiten(digits())
+    assert torch.count_nonzero(stem.weight.abs().amax((1, 2, 3))) == 18
+    assert stem.weight.abs().max() <= gray.weight.abs().max()
+    images[:, -1] = 100
+    answers = stem(images)
+    images[:, -1] = 0
+    assert torch.allclose(answers, stem(images), atol=1e-3)
+
+
 def test_every_filter_has_its_negative() -> None:
     stem = WhiteningStem(1)
     stem.whiten(digits())

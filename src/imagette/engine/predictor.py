@@ -26,6 +26,9 @@ BLOCK = 4096  # images whose pixels are counted at a time
 class Preprocessing:
     """What turns pixels 0-255 into the model's numbers: (pixel - mean) / std, by channel.
 
+    A channel of one value only, as the transparency of opaque images, is divided by 255: an image to predict that has
+    another value there differs by 1 at most.
+
     Example:
         >>> Preprocessing(shape=(1, 28, 28), mean=(0.0,), std=(255.0,)).std
         (255.0,)
@@ -53,7 +56,7 @@ class Preprocessing:
                 counts += np.bincount(part.reshape(-1), minlength=256)
             values, total = np.arange(256), counts.sum()
             mean.append(float((counts * values).sum() / total))
-            std.append(float(np.sqrt((counts * (values - mean[-1]) ** 2).sum() / total)) or 1.0)
+            std.append(float(np.sqrt((counts * (values - mean[-1]) ** 2).sum() / total)) or 255.0)
         return cls(images.shape, tuple(mean), tuple(std))
 
     @classmethod

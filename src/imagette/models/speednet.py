@@ -14,6 +14,7 @@ WHITENED = 2_000  # images whose patches the whitening is computed from
 PATCHES = 400_000  # of them, at most: what the machine can hold
 SIDE = 3
 EPSILON = 5e-4  # keeps patches that hardly vary from being blown up
+NOTHING = 1e-9  # of the largest variance: what is less is rounding
 MOMENTUM = 0.4  # of the batch statistics: a short training has few batches to average over
 
 
@@ -68,8 +69,9 @@ class WhiteningStem(nn.Conv2d):
     r"""A 3×3 convolution of stride 2 whose filters decorrelate the patches of the training images.
 
     With :math:`\lambda_i, v_i` the eigenvalues and eigenvectors of the patches' covariance, the filters are
-    :math:`\pm v_i / \sqrt{\lambda_i + \epsilon}`: each answer has unit variance and none says what another says. They
-    are not trained; their bias is.
+    :math:`\pm v_i / \sqrt{\lambda_i + \epsilon}`: each answer has unit variance and none says what another says. Where
+    the patches do not vary at all, as in a channel that is everywhere the same or the same as another, the filter is 0.
+    They are not trained; their bias is.
 
     Args:
         channels: C of the images.
@@ -96,6 +98,8 @@ class WhiteningStem(nn.Conv2d):
         patches = inner.unfold(2, SIDE, 2).unfold(3, SIDE, 2).permute(0, 2, 3, 1, 4, 5).reshape(-1, size)
         patches = patches[:: -(-len(patches) // PATCHES)].double()
         values, vectors = torch.linalg.eigh(torch.cov(patches.T, correction=0).reshape(size, size))
+        # Blown up, a direction without variance would answer to rounding, and to the padding of augmented images.
+        vectors = vectors * (values > NOTHING * values[-1])
         filters = (vectors / (values.clamp(min=0) + EPSILON).sqrt()).T.flip(0)  # the strongest first
         filters = filters[: self.out_channels // 2].reshape(-1, self.in_channels, SIDE, SIDE)
         self.weight.copy_(torch.cat([filters, -filters]).to(self.weight))

@@ -87,6 +87,35 @@ def test_colour_images_may_come_in_any_layout(colour):
     np.testing.assert_array_equal(table.predict_proba(planes.reshape(60, 90)), last.predict_proba(pixels))
 
 
+@pytest.mark.parametrize("channels", [2, 4])
+def test_transparency_may_come_in_any_layout(colour, channels):
+    """The class is told by the last channel alone."""
+    pixels = np.zeros((60, 6, 5, channels), np.uint8)
+    pixels[..., -1] = np.where(colour[1] == 0, 200, 50)[:, None, None]
+    last = quick(epochs=30).fit(pixels, colour[1] == 0)
+    planes = pixels.transpose(0, 3, 1, 2)
+    first = clone(last).fit(planes, colour[1] == 0)
+    assert last.image_shape_ == first.image_shape_ == (channels, 6, 5)
+    assert last.score(pixels, colour[1] == 0) == 1
+    np.testing.assert_array_equal(first.predict_proba(planes), last.predict_proba(pixels))
+
+
+@pytest.mark.parametrize(
+    ("shape", "taken"),
+    [
+        ((3, 8, 4), (3, 8, 4)),
+        ((1, 4, 4), (1, 4, 4)),
+        ((4, 8, 3), (3, 4, 8)),
+        ((3, 8, 1), (1, 3, 8)),
+        ((2, 8, 4), (4, 2, 8)),
+    ],
+)
+def test_where_both_axes_may_be_channels_gray_and_colour_go_first(shape, taken):
+    pixels = np.random.default_rng(0).integers(0, 256, (4, *shape), dtype=np.uint8)
+    classifier = quick().fit(pixels, [0, 1, 0, 1])
+    assert classifier.image_shape_ == taken
+
+
 def test_rows_that_are_no_square_are_a_line_of_pixels(few):
     X, y = few
     assert quick().fit(X[:, :48], y).image_shape_ == (1, 1, 48)
@@ -295,9 +324,9 @@ def test_wrong_parameters_are_said(few, parameters, says):
     assert says in str(error.value)
 
 
-@pytest.mark.parametrize("shape", [(4, 5, 5, 2), (4, 2, 5, 5), (4, 1, 5, 5, 1)])
+@pytest.mark.parametrize("shape", [(4, 5, 5, 5), (4, 0, 5, 5), (4, 1, 5, 5, 1)])
 def test_arrays_that_hold_no_images_are_refused(shape):
-    with pytest.raises(InputError, match="C = 1 or 3"):
+    with pytest.raises(InputError, match="C = 1 to 4"):
         quick().fit(np.zeros(shape), [0, 1, 0, 1])
 
 

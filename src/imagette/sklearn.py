@@ -29,7 +29,7 @@ from imagette.recipe.schema import Data, Recipe
 
 Shape = tuple[int, int, int]
 
-COLOURS = (1, 3)  # channels of an image
+COLOURS, TRANSPARENT = (1, 3), (2, 4)  # channels of an image; those with transparency behind the colour
 LEAST_EPOCHS, LEAST_STEPS = 10, 300  # what epochs=None trains at least
 LEARNING_RATE, LEARNING_RATES = 0.003, {"linear": 0.03}  # what lr=None takes, by model
 SMALLEST_FOR_CNN = 4  # pixels a side: the cnn's two poolings leave one of them
@@ -38,8 +38,9 @@ SMALLEST_FOR_CNN = 4  # pixels a side: the cnn's two poolings leave one of them
 class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Train a small-image classifier on arrays, by scikit-learn's conventions.
 
-    **Images** X are one of (N, H, W) gray, (N, H, W, C) or (N, C, H, W) with C 1 or 3 (where both fit, the last axis is
-    the colour), or a table (N, C·H·W) of pixels, a channel after the other, as scikit-learn and Kaggle have them.
+    **Images** X are one of (N, H, W) gray, (N, H, W, C) or (N, C, H, W) with C = 1 to 4 (gray, gray with transparency,
+    colour, colour with transparency; where both axes fit, 1 and 3 go before 2 and 4, then the last axis before the
+    first), or a table (N, C·H·W) of pixels, a channel after the other, as scikit-learn and Kaggle have them.
     Training images of type uint8 are taken as they are. Others are mapped to 0-255 by the smallest and the largest
     value of the whole set and rounded: 256 levels remain, which loses nothing of pixels 0-255 or 0-16, little of
     photographs, and much of a table whose columns differ in scale (scale it before). Images to predict are mapped as
@@ -225,17 +226,25 @@ def _rows(X: ArrayLike) -> tuple[Any, Shape | None]:
     if (X.ndim if hasattr(X, "ndim") else np.asarray(X).ndim) < 3:
         return X, None
     images = np.asarray(X)
+    axis = _channel_axis(images.shape)
     if images.ndim == 3:
         images = images[:, None]
-    elif images.ndim == 4 and images.shape[3] in COLOURS:
-        images = images.transpose(0, 3, 1, 2)
-    if images.ndim != 4 or images.shape[1] not in COLOURS:
+    elif axis:
+        images = np.moveaxis(images, axis, 1)
+    else:
         raise InputError(
             f"X has shape {np.shape(X)}",
-            hint="give images (N, H, W), (N, H, W, C) or (N, C, H, W) with C = 1 or 3, or a table (N, C·H·W)",
+            hint="give images (N, H, W), (N, H, W, C) or (N, C, H, W) with C = 1 to 4, or a table (N, C·H·W)",
         )
     n, *shape = images.shape
     return images.reshape(n, math.prod(shape)), (shape[0], shape[1], shape[2])
+
+
+def _channel_axis(shape: tuple[int, ...]) -> int | None:
+    """Tell which axis of images of four axes the channels are; None where none can be."""
+    if len(shape) != 4:
+        return None
+    return next((axis for kind in (COLOURS, TRANSPARENT) for axis in (3, 1) if shape[axis] in kind), None)
 
 
 def _image_shape(pixels: int, shape: Shape | None, asked: Shape | None) -> Shape:

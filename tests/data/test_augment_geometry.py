@@ -155,3 +155,17 @@ def test_the_maps_are_those_of_the_formula():
         q = torch.tensor([17.0, -9.0]).double()
         expected = torch.linalg.solve(forward, q - shift) / half
         torch.testing.assert_close(found @ torch.cat((q / half, torch.ones(1))), expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("channels_last", [False, True], ids=["first", "last"])
+@pytest.mark.parametrize("keys", [{"crop_padding": 3, "flip": "random"}, {"translate": 0.3, "rotation": 30}])
+def test_around_an_image_it_is_as_transparent_as_at_its_edge(keys, channels_last):
+    """What a crop or an affine map brings in is black: opaque around opaque images and clear around clear ones."""
+    images = torch.full((200, 4, 24, 24), 200, dtype=torch.uint8)
+    images[:100, 3], images[100:, 3] = 255, 0
+    if channels_last:
+        images = images.contiguous(memory_format=torch.channels_last)
+    result = seen(images, **keys)
+    torch.testing.assert_close(result[:, 3], images[:, 3].float(), rtol=0, atol=1e-3)
+    assert result[:, :3].min() == 0
+    assert torch.equal(result[:, :3], seen(images[:, :3].contiguous(), **keys))

@@ -58,6 +58,16 @@ def test_contrast_stretches_about_the_mean_gray(images):
     torch.testing.assert_close(result, mean + factors.view(-1, 1, 1, 1) * (images - mean), rtol=1e-3, atol=1e-2)
 
 
+@pytest.mark.parametrize("colours", [1, 3])
+@pytest.mark.parametrize("key", ["brightness", "contrast"])
+def test_light_changes_as_without_transparency_which_stays(key, colours):
+    images = muted()[:, :colours].contiguous()
+    clear = torch.randint(0, 256, images[:, :1].shape, dtype=torch.uint8)
+    result = seen(torch.cat((images, clear), 1), **{key: 0.5})
+    assert torch.equal(result[:, -1:], clear.float())
+    assert torch.equal(result[:, :-1], seen(images, **{key: 0.5}))
+
+
 def test_saturation_keeps_the_luminance_of_every_pixel():
     result = seen(muted(), saturation=0.3)
     torch.testing.assert_close(luminance(result), luminance(muted()), rtol=1e-4, atol=1e-2)

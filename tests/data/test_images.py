@@ -101,6 +101,65 @@ def test_transparency_is_laid_on_white(tmp_path):
     assert done == ["transparency laid on white"]
 
 
+RGBA = np.array([[[200, 100, 0, 255], [7, 7, 7, 0], [0, 90, 0, 128]]], np.uint8)  # opaque, clear, half
+
+
+def test_transparency_is_kept_where_four_channels_are_wanted(tmp_path):
+    pixels, done = decode(saved(tmp_path / "a.png", Image.fromarray(RGBA)), (4, 1, 3))
+    assert np.array_equal(pixels, RGBA.transpose(2, 0, 1))
+    assert done == []
+
+
+def test_transparency_is_kept_where_two_channels_are_wanted(tmp_path):
+    gray = np.array([[[7, 255], [9, 0], [8, 128]]], np.uint8)
+    pixels, done = decode(saved(tmp_path / "a.png", Image.fromarray(gray, "LA")), (2, 1, 3))
+    assert np.array_equal(pixels, gray.transpose(2, 0, 1))
+    assert done == []
+    pixels, done = decode(tmp_path / "a.png", (4, 1, 3))
+    assert np.array_equal(pixels, gray[..., [0, 0, 0, 1]].transpose(2, 0, 1))
+    assert done == ["gray to colour"]
+
+
+def test_the_colour_of_what_is_transparent_becomes_gray_where_two_channels_are_wanted(tmp_path):
+    pixels, done = decode(saved(tmp_path / "a.png", Image.fromarray(RGBA)), (2, 1, 3))
+    assert pixels[:, 0].T.tolist() == [[118, 255], [7, 0], [53, 128]]  # 0.299 R + 0.587 G + 0.114 B
+    assert done == ["colour to gray"]
+
+
+def test_losing_transparency_is_named_besides_losing_colour(tmp_path):
+    pixels, done = decode(saved(tmp_path / "a.png", Image.fromarray(RGBA)), (1, 1, 3))
+    assert pixels[0, 0, :2].tolist() == [118, 255]
+    assert done == ["transparency laid on white", "colour to gray"]
+
+
+@pytest.mark.parametrize(("mode", "colour"), [("L", "gray to colour"), ("RGB", None), ("1", "gray to colour")])
+def test_what_gains_transparency_is_opaque(tmp_path, mode, colour):
+    path = saved(tmp_path / "a.png", Image.new(mode, (2, 2), 0))
+    pixels, done = decode(path, (4, 2, 2))
+    assert pixels[:, 0, 0].tolist() == [0, 0, 0, 255]
+    assert [name for name in done if name != "1 bit to gray"] == ["full opacity added", *([colour] if colour else [])]
+    assert decode(path, (2, 2, 2))[0][:, 0, 0].tolist() == [0, 255]
+
+
+@pytest.mark.parametrize("suffix", ["png", "gif"])
+def test_the_clear_entry_of_a_palette_is_clear_in_four_channels(tmp_path, suffix):
+    image = Image.new("P", (2, 1))
+    image.putpalette([10, 20, 30, 40, 50, 60])
+    image.putpixel((1, 0), 1)
+    pixels, _ = decode(saved(tmp_path / f"a.{suffix}", image, transparency=1), (4, 1, 2))
+    assert pixels[3, 0].tolist() == [255, 0]
+    assert pixels[:3, 0, 0].tolist() == [10, 20, 30]
+
+
+def test_clear_pixels_give_no_colour_when_an_image_is_made_smaller(tmp_path):
+    halves = np.zeros((8, 8, 4), np.uint8)
+    halves[:, ::2] = [200, 0, 0, 255]  # every other column is red; between them is clear green
+    halves[:, 1::2] = [0, 255, 0, 0]
+    pixels, _ = decode(saved(tmp_path / "a.png", Image.fromarray(halves)), (4, 2, 2))
+    assert np.abs(pixels[:3, 0, 0].astype(int) - [200, 0, 0]).max() <= 2
+    assert 100 < pixels[3, 0, 0] < 155
+
+
 def test_gray_with_transparency_stays_gray(tmp_path):
     gray = np.array([[[7, 255], [7, 0]]], np.uint8)
     path = saved(tmp_path / "a.png", Image.fromarray(gray, "LA"))
@@ -274,6 +333,8 @@ def test_order_is_kept_over_many_files(tmp_path, monkeypatch):
         ([(8, 8), (10, 10), (40, 40)], Wanted(), (1, 10, 10)),
         ([(8, 8)] * 3, Wanted(channels="rgb"), (3, 8, 8)),
         ([(8, 8)] * 3, Wanted(size=4, channels="rgb"), (3, 4, 4)),
+        ([(8, 8)] * 3, Wanted(channels="rgba"), (4, 8, 8)),
+        ([(8, 8)] * 3, Wanted(size=4, channels="rgba"), (4, 4, 4)),
     ],
 )
 def test_one_size_for_all(tmp_path, sizes, wanted, shape):
@@ -294,8 +355,18 @@ def test_images_that_would_not_fit_in_memory_are_refused_before_they_are_decoded
         decode_all([tmp_path / "gone.png"] * 100_000, Wanted(shape=(3, 7_000, 7_000)))
 
 
-@pytest.mark.parametrize("shape", [(1, 12, 12), (3, 12, 12), (1, 5, 9), (3, 30, 30)])
-@pytest.mark.parametrize("source", [1, 3])
+def test_native_images_have_no_transparency(tmp_path):
+    paths = [saved(tmp_path / f"{mode}.png", Image.new(mode, (4, 4))) for mode in ("LA", "L", "RGBA")]
+    assert decode_all(paths[:2], Wanted()).images[:, :, 0, 0].tolist() == [[255], [0]]
+    decoded = decode_all(paths, Wanted())
+    assert decoded.images[:, :, 0, 0].tolist() == [[255] * 3, [0] * 3, [255] * 3]
+    assert decoded.conversions == {"transparency laid on white": 2, "gray to colour": 2}
+
+
+@pytest.mark.parametrize(
+    "shape", [(1, 12, 12), (2, 12, 12), (3, 12, 12), (4, 12, 12), (1, 5, 9), (2, 5, 9), (3, 30, 30), (4, 30, 30)]
+)
+@pytest.mark.parametrize("source", [1, 2, 3, 4])
 def test_arrays_are_converted_exactly_as_files_are(tmp_path, source, shape):
     pixels = noise(4, source, 12, 12)
     files = [
@@ -303,7 +374,9 @@ def test_arrays_are_converted_exactly_as_files_are(tmp_path, source, shape):
         for i, image in enumerate(pixels)
     ]
     array = ImageSet(pixels, np.zeros(4, np.int64), ("a",), np.array(list("abcd")))
-    assert np.array_equal(conform(array, shape).images, read_images(files, shape)[0])
+    conformed, decoded = conform(array, shape), decode_all(files, Wanted(shape=shape))
+    assert np.array_equal(conformed.images, decoded.images)
+    assert conformed.provenance.get("conversions", {}) == decoded.conversions
 
 
 def test_expand_takes_files_folders_and_globs(tmp_path, monkeypatch):

@@ -26,7 +26,8 @@ def make(**changes) -> ImageSet:
     [
         ({"images": np.zeros((6, 3, 4, 5), np.float32)}, "float32"),
         ({"images": np.zeros((6, 4, 5), np.uint8)}, "(6, 4, 5)"),
-        ({"images": np.zeros((6, 4, 4, 5), np.uint8)}, "1 or 3"),
+        ({"images": np.zeros((6, 5, 4, 5), np.uint8)}, "C = 1 to 4"),
+        ({"images": np.zeros((6, 0, 4, 5), np.uint8)}, "C = 1 to 4"),
         ({"images": np.zeros((6, 3, 0, 5), np.uint8)}, "no pixel"),
         ({"labels": np.zeros(5, np.int64)}, "labels"),
         ({"labels": np.zeros(6, np.int32)}, "int64"),
@@ -40,6 +41,11 @@ def test_what_does_not_fit_is_refused(changes, message):
     with pytest.raises(InputError) as caught:
         make(**changes)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_one_to_four_channels_are_images(channels):
+    assert make(images=np.zeros((6, channels, 4, 5), np.uint8)).shape == (channels, 4, 5)
 
 
 def test_take_keeps_images_labels_and_ids_together():

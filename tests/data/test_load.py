@@ -147,6 +147,31 @@ def test_size_and_channels_reach_every_kind_of_data(pictures, tmp_path):
         assert splits.train.shape == splits.test.shape == splits.validation.shape == (3, 9, 9)
 
 
+def test_transparency_reaches_every_kind_of_data(pictures, tmp_path):
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (20, 6, 6, 4), np.uint8)
+    for i in range(20):
+        Image.fromarray(pixels[i]).save(pictures / "cat" / f"{i:02}.png")
+    rows = [f"pictures/{name}/{i:02}.png,{name}" for name in ("cat", "dog") for i in range(20)]
+    (tmp_path / "paths.csv").write_text("\n".join(["path,label", *rows]))
+    np.savez(tmp_path / "a.npz", images=pixels, labels=np.arange(20) % 2)
+    given = {image.tobytes() for image in pixels.transpose(0, 3, 1, 2)}
+    for path, unknown in ((pictures, 100), (tmp_path / "paths.csv", 20), (tmp_path / "a.npz", 0)):
+        splits = load(data(path, channels="rgba"))
+        parts = (splits.train, splits.validation, splits.test)
+        assert all(part.shape == (4, 6, 6) for part in parts)
+        found = [image for part in parts for image in part.images]
+        opaque = [image for image in found if image.tobytes() not in given]
+        assert len(found) - len(opaque) == 20
+        assert len(opaque) == unknown
+        assert all((image[3] == 255).all() for image in opaque)
+        assert load(data(path, channels="rgb")).train.shape == (3, 6, 6)
+    assert load(data(pictures)).train.shape == (3, 6, 6)
+    assert load(data(tmp_path / "a.npz")).train.shape == (4, 6, 6)  # an array has the channels that it has
+    (tmp_path / "a.csv").write_text("\n".join(",".join(map(str, [i % 2, *[i] * 16])) for i in range(20)))
+    assert load(data(tmp_path / "a.csv")).train.shape == (1, 4, 4)
+
+
 def test_a_catalog_set_keeps_its_own_test_images():
     splits = load(Data(name="digits", limit=100))
     assert len(splits.train) + len(splits.validation) == 100

@@ -10,8 +10,9 @@ from imagette.data.formats import npz
 from imagette.data.formats.images import Wanted
 
 RNG = np.random.default_rng(0)
-GRAY = RNG.integers(0, 256, (6, 4, 5), np.uint8)
-COLOUR = RNG.integers(0, 256, (6, 4, 5, 3), np.uint8)
+GRAY = RNG.integers(0, 256, (6, 5, 6), np.uint8)
+COLOUR = RNG.integers(0, 256, (6, 5, 6, 3), np.uint8)
+CLEAR = RNG.integers(0, 256, (6, 5, 6, 4), np.uint8)
 LABELS = np.array([0, 1, 2, 0, 1, 2])
 
 
@@ -54,7 +55,11 @@ def test_medmnist_names(tmp_path):
         (GRAY[:, None], GRAY[:, None]),
         (COLOUR, COLOUR.transpose(0, 3, 1, 2)),
         (COLOUR.transpose(0, 3, 1, 2), COLOUR.transpose(0, 3, 1, 2)),
-        (GRAY[:, :, :4].reshape(6, 16), GRAY[:, None, :, :4]),
+        (CLEAR, CLEAR.transpose(0, 3, 1, 2)),
+        (CLEAR.transpose(0, 3, 1, 2), CLEAR.transpose(0, 3, 1, 2)),
+        (CLEAR[..., :2], CLEAR[..., :2].transpose(0, 3, 1, 2)),
+        (CLEAR[..., :2].transpose(0, 3, 1, 2), CLEAR[..., :2].transpose(0, 3, 1, 2)),
+        (GRAY[:, :, :5].reshape(6, 25), GRAY[:, None, :, :5]),
         (GRAY.astype(np.int64), GRAY[:, None]),
     ],
 )
@@ -72,12 +77,26 @@ def test_layouts(tmp_path, images, expected):
         GRAY.astype(np.int32) + 200,
         GRAY > 9,
         GRAY[:, :3, :, None].repeat(3, axis=3),
-        COLOUR[..., :2],
+        CLEAR[:, :4],
+        CLEAR[:, :2, :, :3],
+        np.concatenate((CLEAR, GRAY[..., None]), axis=3),
         GRAY[:, 0],
         GRAY[0, 0],
         np.array(["cat"] * 6),
     ],
-    ids=["float", "negative", "over 255", "bool", "3 × 5 × 3", "two channels", "no square", "one number", "text"],
+    ids=[
+        "float",
+        "negative",
+        "over 255",
+        "bool",
+        "3 × 6 × 3",
+        "4 × 6 × 4",
+        "2 × 6 × 3",
+        "five",
+        "no square",
+        "one number",
+        "text",
+    ],
 )
 def test_images_that_may_mean_something_else_are_refused(tmp_path, images):
     assert "images" in fault(tmp_path, images=images, labels=LABELS)

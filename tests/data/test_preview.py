@@ -42,6 +42,16 @@ def test_colour_stays_colour_and_gray_is_not_stretched(tmp_path):
     assert (pixels(tmp_path / "gray.png") == 100).all(axis=2).mean() > 0.2
 
 
+@pytest.mark.parametrize("channels", [2, 4])
+def test_transparency_is_shown_on_white(tmp_path, channels):
+    black = some(8, channels=channels, value=0)
+    black.images[:, -1, :4] = 255  # the upper half is opaque
+    save(black, tmp_path / "a.png", rows=1, columns=8)
+    shares = [(pixels(tmp_path / "a.png") == value).all(axis=2).mean() for value in (0, 255)]
+    assert 0.2 < shares[0] < 0.4
+    assert shares[1] > 0.5
+
+
 def test_the_seed_decides(tmp_path):
     for name, seed in {"a": 0, "b": 0, "c": 1}.items():
         save(some(50), tmp_path / f"{name}.png", rows=1, columns=3, seed=seed)

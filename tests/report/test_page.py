@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import re
 from pathlib import Path
 
@@ -46,6 +47,22 @@ def test_the_page_holds_the_figures_and_a_picture_of_each_mistake(run: imagette.
     assert all(f"{row['recall']:.2%}" in html for row in test["per_class"])
     wrong = test["n"] - round(test["accuracy"] * test["n"])
     assert html.count("<figure>") == min(wrong, page.MISTAKES) > 0
+
+
+@pytest.mark.parametrize("channels", [2, 4])
+def test_mistakes_are_shown_on_white(tmp_path: Path, channels: int) -> None:
+    images = np.zeros((100, 8, 8, channels), np.uint8)
+    images[:, :4, :, -1] = 255  # the upper half is opaque, and all is black
+    np.savez(tmp_path / "own.npz", images=images, labels=np.arange(100) % 4)
+    spec = imagette.Recipe.load(str(tmp_path / "own.npz"), ["train.epochs=1", "model.name=linear", "train.threads=1"])
+    html = page.save(imagette.train(spec, runs=tmp_path / "runs", progress=False)).read_text()
+    pictures = re.findall(r'<figure><img alt="" src="data:image/png;base64,([^"]*)"', html)
+    assert pictures
+    for picture in pictures:
+        with Image.open(io.BytesIO(base64.b64decode(picture))) as shown:
+            assert shown.mode == ("L" if channels == 2 else "RGB")
+            assert np.unique(np.asarray(shown)[:4]).tolist() == [0]
+            assert np.unique(np.asarray(shown)[4:]).tolist() == [255]
 
 
 def test_the_page_shows_the_plots(run: imagette.Run) -> None:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from imagette.core.errors import InputError
 from imagette.data.mapped import blocks
 
+CHANNELS = range(1, 5)  # gray, gray with transparency, colour, colour with transparency
 Images = npt.NDArray[np.uint8]  # (N, C, H, W)
 Labels = npt.NDArray[np.int64]  # (N,)
 Indices = npt.NDArray[np.int64]
@@ -25,7 +26,8 @@ class ImageSet:
     """Images of one size with their labels, the names of the classes, and their history.
 
     Args:
-        images: (N, C, H, W) uint8, C being 1 (gray) or 3 (red, green, blue).
+        images: (N, C, H, W) uint8, C being 1 (gray) or 3 (red, green, blue); 2 and 4 are these with transparency behind
+            them, 0 clear and 255 opaque.
         labels: (N,) int64, each an index into ``classes``.
         classes: the names of the classes; they travel with the images into checkpoints and exports.
         ids: (N,) str, by which an image is found again: a file's path in its folder, ``test/17``, ``file.csv:18``.
@@ -49,9 +51,10 @@ class ImageSet:
 
     def __post_init__(self) -> None:
         n = len(self.images)
-        if self.images.dtype != np.uint8 or self.images.ndim != 4 or self.images.shape[1] not in (1, 3):
+        if self.images.dtype != np.uint8 or self.images.ndim != 4 or self.images.shape[1] not in CHANNELS:
             raise InputError(
-                f"images are {self.images.dtype} of shape {self.images.shape}", hint="give uint8 (N, 1 or 3, H, W)"
+                f"images are {self.images.dtype} of shape {self.images.shape}",
+                hint="give uint8 (N, C, H, W) with C = 1 to 4",
             )
         if 0 in self.images.shape[2:]:
             raise InputError(f"images of shape {self.images.shape} hold no pixel")

@@ -14,7 +14,7 @@ from imagette.core.errors import InputError
 from imagette.data.formats import csv, folder, npz
 from imagette.data.formats.decode import Shape
 from imagette.data.formats.files import printable
-from imagette.data.formats.images import Wanted, conform
+from imagette.data.formats.images import CHANNELS, Wanted, conform
 from imagette.data.imageset import ImageSet, Indices, Labels
 from imagette.data.mapped import fits, gather, is_mapped
 from imagette.data.splits import Parts, Splits, duplicates, stratified
@@ -160,8 +160,7 @@ def _test_beside(path: Path) -> Path | None:
 def _shape(train: ImageSet, spec: Data) -> Shape:
     """Tell what images become: whole sets of arrays know no other size than their own."""
     c, h, w = train.shape
-    channels = {"native": c, "gray": 1, "rgb": 3}[spec.channels]
-    return channels, spec.size or h, spec.size or w
+    return CHANNELS.get(spec.channels, c), spec.size or h, spec.size or w
 
 
 def _check_classes(train: ImageSet, spec: Data) -> None:

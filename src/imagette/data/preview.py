@@ -11,6 +11,7 @@ from matplotlib import font_manager, rc_context
 from matplotlib.figure import Figure
 
 from imagette.core.files import atomic_path
+from imagette.data.formats.decode import on_white, picture
 from imagette.data.formats.files import printable
 from imagette.data.imageset import ImageSet
 
@@ -56,7 +57,7 @@ def _draw(chosen: ImageSet, rows: int, columns: int, title: str) -> Figure:
     for axis in axes.flat:
         axis.set_axis_off()
     for axis, image, label in zip(axes.flat, chosen.images, chosen.labels, strict=False):
-        axis.imshow(image.transpose(1, 2, 0).squeeze(), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+        axis.imshow(np.asarray(on_white(picture(image))), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
         axis.set_title(_short(chosen.classes[label]), fontsize=8, pad=2, parse_math=False)
     return figure
 

@@ -29,8 +29,9 @@ class Data(Section):
     """Fashion-MNIST exists in two train/test divisions of the same images; a run records which one it had."""
     size: NonNegativeInt = 0
     """Side in pixels that images are resized to at import; 0 keeps a common size, else takes the median side."""
-    channels: Literal["native", "gray", "rgb"] = "native"
-    """Colour of the imported images; native keeps gray images gray."""
+    channels: Literal["native", "gray", "rgb", "rgba"] = "native"
+    """Colour of the imported images; native keeps gray images gray. Transparency of files is laid on white, and kept as
+    a fourth channel by rgba; arrays have the channels that they have, unless others are named here."""
     normalize: Literal["standardize", "unit", "none"] = "standardize"
     """Pixels to numbers: zero mean and unit deviation by the training images' own statistics, [0, 1], or 0-255."""
     validation: Annotated[float, Field(ge=0, lt=1)] = 0.1
@@ -64,7 +65,7 @@ class Augment(Section):
     crop_padding: NonNegativeInt = 0
     """Pad by so many pixels and crop at random: the net learns that position does not matter."""
     crop_fill: Literal["zero", "reflect"] = "zero"
-    """What the padding holds."""
+    """What the padding holds; transparency goes on as at the image's edge."""
     rotation: Annotated[float, Field(ge=0, le=180)] = 0.0
     """Largest turn either way, in degrees."""
     translate: Annotated[float, Field(ge=0, lt=1)] = 0.0

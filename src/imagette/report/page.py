@@ -11,11 +11,11 @@ from typing import Any
 
 import jinja2
 import numpy as np
-from PIL import Image
 
 from imagette.core.console import counted
 from imagette.core.errors import InputError
 from imagette.core.files import atomic_write
+from imagette.data.formats.decode import on_white, picture
 from imagette.report import plots
 from imagette.runs.run import Run
 
@@ -94,9 +94,9 @@ def _mistakes(run: Run) -> tuple[list[dict[str, Any]], int]:
 
 
 def _picture(pixels: np.ndarray) -> str:
-    """Write pixels (C, H, W) uint8 as an address that holds the picture itself."""
+    """Write pixels (C, H, W) uint8, laid on white, as an address that holds the picture itself."""
     buffer = io.BytesIO()
-    Image.fromarray(pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0)).save(buffer, "PNG")
+    on_white(picture(pixels)).save(buffer, "PNG")
     return _png(buffer.getvalue())
 
 

@@ -8,12 +8,15 @@ import numpy as np
 from torch import Tensor
 from torch.nn import functional
 
+from imagette.data.augment.color import transparency
 from imagette.data.augment.draws import Numbers, Random, Stream
 from imagette.recipe.schema import Augment
 
 
 class Affine:
     r"""Turn, shift, resize and slant about the centre, by bilinear interpolation; what comes from outside is 0.
+
+    Only its transparency is that of the nearest edge.
 
     A pixel at :math:`q` (from the centre, y downwards) is taken from
     :math:`p = \frac 1 s S_\phi^{-1} R_\theta^{-1} (q - t)`, with the turn
@@ -50,4 +53,7 @@ class Affine:
     def __call__(self, pixels: Tensor, maps: Tensor) -> Tensor:
         """Map pixels (B, C, H, W) float32 by maps (B, 6)."""
         grid = functional.affine_grid(maps.reshape(-1, 2, 3), list(pixels.shape), align_corners=False)
-        return functional.grid_sample(pixels, grid, align_corners=False)
+        mapped = functional.grid_sample(pixels, grid, align_corners=False)
+        if (clear := transparency(pixels)) is not None:
+            mapped[:, -1:] = functional.grid_sample(clear, grid, align_corners=False, padding_mode="border")
+        return mapped

@@ -20,6 +20,16 @@ def gray(pixels: Tensor) -> Tensor:
     return (pixels[:, :1] * RED).add_(pixels[:, 1:2], alpha=GREEN).add_(pixels[:, 2:], alpha=BLUE)
 
 
+def transparency(pixels: Tensor) -> Tensor | None:
+    """Give the view (B, 1, ...) of the transparency of pixels (B, C, ...), the last of two or four channels."""
+    return None if pixels.shape[1] % 2 else pixels[:, -1:]
+
+
+def colours(pixels: Tensor) -> Tensor:
+    """Give the view of pixels (B, C, ...) without their transparency."""
+    return pixels if transparency(pixels) is None else pixels[:, :-1]
+
+
 def blend_(pixels: Tensor, other: Tensor | float, share: Tensor) -> Tensor:
     """Make pixels (B, C, H, W) ``share * pixels + (1 - share) * other``, within 0 to 255; share is (B, 1)."""
     share = share[:, :, None, None]
@@ -28,6 +38,8 @@ def blend_(pixels: Tensor, other: Tensor | float, share: Tensor) -> Tensor:
 
 class Jitter:
     """Multiply the distance from something by a random factor in [1 - strength, 1 + strength], but not under 0.
+
+    Transparency stays as it is.
 
     Args:
         stream: which random numbers.
@@ -47,7 +59,9 @@ class Jitter:
 
     def __call__(self, pixels: Tensor, factor: Tensor) -> Tensor:
         """Change pixels (B, C, H, W) float32 by factors (B, 1)."""
-        return blend_(pixels, self._origin(pixels), factor)
+        changed = colours(pixels)
+        blend_(changed, self._origin(changed), factor)
+        return pixels
 
 
 def brightness(strength: float) -> Jitter:

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from imagette.core.errors import InputError
+from imagette.data.augment.color import transparency
 from imagette.data.augment.draws import Numbers, Random, Stream
 from imagette.recipe.schema import Augment
 
@@ -20,7 +21,8 @@ class FlipAndCrop:
     A row of a crop is a stretch of memory within the padded image. The memory of an image read backwards holds its
     rows mirrored, the last one first; so a batch, and the same batch backwards behind it, hold every row of every crop,
     plain and mirrored, and a batch of crops is one choice of stretches. A crop is one of :math:`(2p + 1)^2`, all
-    equally likely.
+    equally likely. Transparency is padded with that of the image's edge: black around an opaque image is opaque, and
+    what is around a clear one is clear.
 
     Args:
         spec: flip, crop_padding and crop_fill are read.
@@ -67,7 +69,10 @@ class FlipAndCrop:
         if not self._padding:
             return images
         if self._fill == "zero":
-            return functional.pad(images, (self._padding,) * 4)
+            padded = functional.pad(images, (self._padding,) * 4)
+            if (clear := transparency(images)) is not None:
+                padded[:, -1:] = functional.pad(clear.contiguous(), (self._padding,) * 4, mode="replicate")
+            return padded
         padded = functional.pad(images.contiguous(), (self._padding,) * 4, mode="reflect")  # slow in channels_last
         return padded.contiguous(memory_format=torch.channels_last) if channels_last else padded
 

@@ -10,12 +10,14 @@ found               becomes
 EXIF orientation    the picture is turned upright
 16-bit gray         its upper 8 bits; colour of 16 bits likewise
 1-bit               black 0, white 255
-transparency        laid on white (palette entries, gray and colour with alpha alike)
 palette             gray where every entry in use is gray, else colour
 CMYK                colour, by Pillow's formula, without a colour profile
+transparency        laid on white (palette entries, gray and colour with alpha alike), unless two channels (gray) or
+                    four (colour) are wanted: then it is the last of them, and an image that has none is opaque
 gray or colour      what the other images are: gray = 0.299 R + 0.587 G + 0.114 B; colour = gray three times
 another size        resized to the wanted one as a whole, neither cropped nor padded: Pillow's BILINEAR,
-                    which averages over all source pixels when it makes an image smaller
+                    which averages over all source pixels when it makes an image smaller, clear ones without
+                    their colour
 ==================  ==================================================================================
 
 Refused: 32-bit integer and floating-point pixels, whose range nobody knows, and colour spaces such as Lab.
@@ -43,8 +45,10 @@ EXTENSIONS = frozenset(
 )
 MAX_PIXELS = 50_000_000
 Shape = tuple[int, int, int]  # (C, H, W)
+MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}  # Pillow's, by channels
 
 _GRAY = {"1", "L", "LA", "La"}
+_CLEAR = {"LA", "RGBA"}  # of MODES, those with transparency
 _SIXTEEN = {"I;16", "I;16B", "I;16L", "I;16N"}
 _COLOUR = {"P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr"}
 _HINT = f"formats that are read: {', '.join(FORMATS)}; data.skip_unreadable = true leaves such files out at import"
@@ -79,7 +83,7 @@ def decode(path: Path, shape: Shape | None = None) -> tuple[Images, list[str]]:
 
     Args:
         path: a regular file.
-        shape: (channels, height, width) to convert it to; without it, the file's own.
+        shape: (channels, height, width) to convert it to; without it, the file's own, transparency laid on white.
 
     Returns:
         The pixels, (C, H, W) uint8, and the names of the conversions that were made.
@@ -98,31 +102,59 @@ def decode(path: Path, shape: Shape | None = None) -> tuple[Images, list[str]]:
     with _opened(path) as opened:
         upright, done = _upright(opened)
         image, converted = _eight_bits(upright)
-        pixels, fitted = fit(image, shape or (len(image.getbands()), image.height, image.width))
+        pixels, fitted = fit(image, shape or (1 if image.mode in _GRAY else 3, image.height, image.width))
         return pixels, done + converted + fitted
 
 
 def fit(image: Image.Image, shape: Shape) -> tuple[Images, list[str]]:
-    """Bring a gray or colour image to a shape.
+    """Bring an image to a shape.
 
     Args:
-        image: of mode L or RGB.
+        image: of a mode of ``MODES``.
         shape: (channels, height, width).
 
     Returns:
         The pixels, (C, H, W) uint8, and the names of the conversions that were made.
     """
     channels, height, width = shape
-    done = []
-    mode = "L" if channels == 1 else "RGB"
+    mode, done = MODES[channels], []
+    if image.mode in _CLEAR and mode not in _CLEAR:
+        done.append("transparency laid on white")
+        image = on_white(image)
+    elif mode in _CLEAR and image.mode not in _CLEAR:
+        done.append("full opacity added")
+    if (image.mode in _GRAY) != (mode in _GRAY):
+        done.append("colour to gray" if mode in _GRAY else "gray to colour")
     if image.mode != mode:
-        done.append("colour to gray" if mode == "L" else "gray to colour")
         image = image.convert(mode)
     if image.size != (width, height):
         done.append("resized")
         image = image.resize((width, height), Image.Resampling.BILINEAR)
     pixels = np.asarray(image).reshape(height, width, channels)
     return pixels.transpose(2, 0, 1), done
+
+
+def picture(pixels: Images) -> Image.Image:
+    """Make a picture, of a mode of ``MODES``, of pixels (C, H, W) uint8.
+
+    Example:
+        >>> picture(np.zeros((2, 4, 6), np.uint8)).mode
+        'LA'
+    """
+    return Image.fromarray(pixels[0] if len(pixels) == 1 else np.ascontiguousarray(pixels.transpose(1, 2, 0)))
+
+
+def on_white(image: Image.Image) -> Image.Image:
+    """Lay the transparency of an image of mode LA or RGBA on white, which leaves L or RGB; others stay as they are.
+
+    Example:
+        >>> on_white(Image.new("LA", (1, 1), (0, 51))).getpixel((0, 0))
+        204
+    """
+    if image.mode not in _CLEAR:
+        return image
+    white = Image.new("RGBA", image.size, "white")
+    return Image.alpha_composite(white, image.convert("RGBA")).convert(image.mode[:-1])
 
 
 @contextlib.contextmanager
@@ -190,7 +222,7 @@ def _upright(image: Image.Image) -> tuple[Image.Image, list[str]]:
 
 
 def _eight_bits(image: Image.Image) -> tuple[Image.Image, list[str]]:
-    """Convert to mode L or RGB."""
+    """Convert to a mode of ``MODES``, with transparency where the image has it."""
     if image.mode in ("L", "RGB") and not image.has_transparency_data:
         return image, []
     if image.mode.startswith("I"):
@@ -198,7 +230,6 @@ def _eight_bits(image: Image.Image) -> tuple[Image.Image, list[str]]:
     mode = "L" if _is_gray(image) else "RGB"
     if image.has_transparency_data:
         straight = image.convert("LA") if image.mode == "La" else image
-        white = Image.new("RGBA", image.size, "white")
-        return Image.alpha_composite(white, straight.convert("RGBA")).convert(mode), ["transparency laid on white"]
+        return straight.convert("RGBA").convert(f"{mode}A"), []
     kind = {"1": "1 bit", "P": "palette"}.get(image.mode, image.mode)
     return image.convert(mode), [f"{kind} to {'gray' if mode == 'L' else 'colour'}"]

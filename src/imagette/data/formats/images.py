@@ -14,16 +14,16 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 import numpy as np
-from PIL import Image
 
 from imagette.core.console import track
 from imagette.core.errors import InputError
-from imagette.data.formats.decode import EXTENSIONS, Shape, decode, fit, header
+from imagette.data.formats.decode import EXTENSIONS, Shape, decode, fit, header, picture
 from imagette.data.formats.files import printable, walk
 from imagette.data.imageset import Images, ImageSet
 
 CHUNK = 256
 MEMORY_SHARE = 0.5  # of the machine's memory that one array of images may take
+CHANNELS = {"gray": 1, "rgb": 3, "rgba": 4}  # that are asked for; native asks for none
 
 T = TypeVar("T")
 
@@ -34,8 +34,9 @@ class Wanted:
 
     size: int = 0
     """Side in pixels; 0 keeps a common size, else takes the median side."""
-    channels: Literal["native", "gray", "rgb"] = "native"
-    """Native is gray where every image is gray, else colour."""
+    channels: Literal["native", "gray", "rgb", "rgba"] = "native"
+    """Native is gray where every image is gray, else colour; rgba is colour with transparency, which the others lay on
+    white."""
     skip_unreadable: bool = False
     allow_empty_classes: bool = False
     shape: Shape | None = None
@@ -76,6 +77,7 @@ def read_images(
 
     Example:
         >>> import tempfile
+        >>> from PIL import Image
         >>> file = Path(tempfile.mkdtemp()) / "gray.png"
         >>> Image.new("L", (4, 4), 7).save(file)
         >>> images, ids, failures = read_images([file], (1, 4, 4))
@@ -169,18 +171,19 @@ def decode_all(paths: Sequence[Path], wanted: Wanted) -> Decoded:
 
 def _common_shape(paths: Sequence[Path], wanted: Wanted) -> Shape:
     """Decide the shape from the headers."""
-    if wanted.size and wanted.channels != "native":
-        return 1 if wanted.channels == "gray" else 3, wanted.size, wanted.size
+    channels = CHANNELS.get(wanted.channels)
+    if wanted.size and channels:
+        return channels, wanted.size, wanted.size
     sizes: list[tuple[int, int]] = []
-    gray = wanted.channels != "rgb"
+    gray = True
     with closing(_each(header, paths, "looking at images")) as headers:
         for found in headers:
             if isinstance(found, InputError):
                 _unless_skipped(found, wanted)
                 continue
             sizes.append((found.height, found.width))
-            gray = gray and (found.gray or wanted.channels == "gray")
-    return 1 if gray else 3, *_common_size(sizes, wanted.size)
+            gray = gray and found.gray
+    return channels or (1 if gray else 3), *_common_size(sizes, wanted.size)
 
 
 def _common_size(sizes: Sequence[tuple[int, int]], size: int) -> tuple[int, int]:
@@ -259,8 +262,7 @@ def fit_all(images: Images, shape: Shape) -> tuple[Images, dict[str, int]]:
     conversions: Counter[str] = Counter()
     with track("converting images", total=len(images), unit="images") as advance:
         for i, pixels in enumerate(images):
-            channels_last = pixels[0] if len(pixels) == 1 else np.ascontiguousarray(pixels.transpose(1, 2, 0))
-            fitted[i], done = fit(Image.fromarray(channels_last), shape)
+            fitted[i], done = fit(picture(pixels), shape)
             conversions.update(done)
             advance(1)
     return fitted, dict(conversions)

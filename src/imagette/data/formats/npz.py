@@ -4,7 +4,8 @@ The names are those of Keras (``x_train``, ``y_train``, ``x_test``, ``y_test``; 
 MedMNIST (``train_images``, ``train_labels``, ``val_…``, ``test_…``), or ``images`` and ``labels``. ``classes`` may
 name the classes; labels may be their names or their numbers.
 
-Images are whole numbers from 0 to 255 of shape (N, H, W), (N, n²), (N, H, W, C) or (N, C, H, W), C being 1 or 3.
+Images are whole numbers from 0 to 255 of shape (N, H, W), (N, n²), (N, H, W, C) or (N, C, H, W), C being 1 to 4: gray,
+gray with transparency, colour, colour with transparency.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from imagette.data.formats.files import printable
 from imagette.data.formats.images import Wanted, check_memory
 from imagette.data.formats.labels import from_names, from_numbers
 from imagette.data.formats.pixels import pixel_shape
-from imagette.data.imageset import Images, ImageSet, Labels
+from imagette.data.imageset import CHANNELS, Images, ImageSet, Labels
 from imagette.data.mapped import mappable, read_npz
 from imagette.data.splits import Parts
 
@@ -118,12 +119,13 @@ def _images(array: npt.NDArray[np.generic], where: str) -> Images:
     if pixels.ndim == 3:
         return pixels[:, None]
     if pixels.ndim == 4:
-        first, last = shape[1] in (1, 3), shape[3] in (1, 3)
+        first, last = shape[1] in CHANNELS, shape[3] in CHANNELS
         if first != last:
             return pixels if first else pixels.transpose(0, 3, 1, 2)
     raise InputError(
         f"{where} has shape {shape}",
-        hint="(N, H, W), (N, H, W, C) or (N, C, H, W), with 1 or 3 in one place only, so that it must be the channels",
+        hint="(N, H, W), (N, H, W, C) or (N, C, H, W), with C = 1 to 4 in one of its two places only, "
+        "so that it must be the channels",
     )
 
 

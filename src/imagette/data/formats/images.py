@@ -77,6 +77,7 @@ def read_images(
 
     Example:
         >>> import tempfile
+        >>> from PIL import Image
         >>> file = Path(tempfile.mkdtemp()) / "gray.png"
         >>> Image.new("L", (4, 4), 7).save(file)
         >>> images, ids, failures = read_images([file], (1, 4, 4))

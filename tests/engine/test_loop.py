@@ -138,6 +138,26 @@ def test_optimizer_state_survives_in_the_layout_of_its_weights(
     assert same(whole, second)
 
 
+@pytest.mark.parametrize(("optimizer", "step"), [("adamw", 1), ("adamw", 4), ("muon", 14), ("sgd", 16)])
+def test_a_proxy_is_resumed_with_the_net_that_it_chooses_for(
+    digits: tuple[ImageSet, ImageSet], optimizer: str, step: int
+) -> None:
+    """Before and after the steps on which it learns, in the middle of an epoch and at its end."""
+    spec = recipe(*EVERYTHING, "train.keep_hardest=0.5", f"optim.name={optimizer}", "train.log_every=1")
+    whole, first, second = (Training(spec, *digits) for _ in range(3))
+    assert first.proxy
+    trained(whole)
+    list(interrupted(first, step))
+    tensors, facts = first.state()
+    saved = {name: value.clone() for name, value in tensors.items()}
+    first.stop = False
+    trained(first)  # what was saved is not what goes on here
+    second.restore(saved, json.loads(json.dumps(facts)))
+    trained(second)
+    assert same(whole, second)
+    assert any(name.startswith("proxy_optimizer") for name in saved)
+
+
 def test_the_schedule_moves_the_rates_of_all_groups_alike(digits: tuple[ImageSet, ImageSet]) -> None:
     spec = recipe("optim.name=muon", "optim.lr=0.1", "optim.other_lr=0.02", "schedule.name=linear", "train.log_every=1")
     training = Training(spec, *digits)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from itertools import islice
+from statistics import fmean, median_low
 
 from imagette.data.splits import Splits
 from imagette.engine import probe
 from imagette.engine.events import Logged
 from imagette.engine.loop import Training
 from imagette.engine.plan import Plan
+from imagette.engine.proxy import LEARNS_EVERY
 from imagette.recipe.schema import Recipe
 
-STEPS = 4  # timed, after one to warm up
+STEPS = LEARNS_EVERY  # timed, after one to warm up; a proxy learns on one of them
 IMAGES = 500  # evaluated
 
 
@@ -61,7 +63,8 @@ def estimate(recipe: Recipe, splits: Splits, plan: Plan | None = None) -> Estima
         plan: how to train it here; found out when None.
 
     Returns:
-        The median of the steps, not the mean: what else runs on the machine disturbs single steps.
+        The median of the steps: what else runs on the machine disturbs single ones. With a proxy, which learns on
+        one step in so many, the mean.
 
     Raises:
         InputError: when recipe and images do not fit each other.
@@ -79,8 +82,8 @@ def estimate(recipe: Recipe, splits: Splits, plan: Plan | None = None) -> Estima
     training = Training(recipe.replace(**{"train.log_every": 1}), train, None, plan)
     prepare = time.perf_counter() - started
     steps = islice((event for event in training.events() if isinstance(event, Logged)), STEPS + 1)
-    first, *others = (event.images_per_second for event in steps)
-    rates = sorted(others or [first])
+    first, *others = (1 / event.images_per_second for event in steps)
+    typical = median_low if training.proxy is None else fmean
     some = splits.test.images[:IMAGES]
     predictor = training.predictor()
     predictor.logits(some)  # the first pass chooses its kernels
@@ -88,7 +91,7 @@ def estimate(recipe: Recipe, splits: Splits, plan: Plan | None = None) -> Estima
     predictor.logits(some)
     return Estimate(
         prepare,
-        min(recipe.train.batch_size, len(train)) / rates[len(rates) // 2],
+        min(recipe.train.batch_size, len(train)) * typical(others or [first]),
         (time.perf_counter() - started) / len(some),
         plan.steps_per_epoch,
         len(splits.validation) if splits.validation else 0,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Logged:
-    """One step, as it stands in ``steps.csv``: ``loss`` and ``accuracy`` are those of its batch."""
+    """One step, as it stands in ``steps.csv``: ``loss`` and ``accuracy`` are those of the images learned from."""
 
     epoch: int
     step: int
@@ -19,7 +19,11 @@ class Logged:
 
 @dataclass(frozen=True)
 class EpochDone:
-    """One epoch, as it stands in ``metrics.csv``; validation figures are None where nothing validates."""
+    """One epoch, as it stands in ``metrics.csv``; validation figures are None where nothing validates.
+
+    The training figures count the images learned from, ``images_per_second`` whole batches: with
+    ``train.keep_hardest`` these differ.
+    """
 
     epoch: int
     step: int

@@ -14,10 +14,10 @@ from torch.nn import functional
 
 from imagette import models, optim
 from imagette.core.errors import Diverged, InputError
-from imagette.data.augment import Augmentation, Normalize
-from imagette.data.batches import Batches, seed_of, tensor
+from imagette.data.augment import Augmentation
+from imagette.data.batches import Batches, seed_of
 from imagette.data.imageset import ImageSet
-from imagette.engine import allocator
+from imagette.engine import allocator, nets, proxy
 from imagette.engine import device as devices
 from imagette.engine.averages import followers
 from imagette.engine.events import EpochDone, Event, Finished, Logged, Paused
@@ -28,7 +28,7 @@ from imagette.engine.step import Step
 from imagette.optim import schedules
 from imagette.recipe.schema import Recipe
 
-FIRST_WEIGHTS, AUGMENTATION, DROPOUT = 1, 2, 3  # streams of random numbers; 0 is the order of the images
+FIRST_WEIGHTS, AUGMENTATION, DROPOUT, PROXY = 1, 2, 3, 4  # streams of random numbers; 0 is the order of the images
 
 
 class Training:
@@ -36,6 +36,9 @@ class Training:
 
     Data order and augmentation are functions of (seed, epoch, index), dropout of (seed, step): never of a
     generator's live position. A restored training therefore goes on bit for bit as if it had never stopped.
+
+    Loss and accuracy of the training count the images learned from: with ``train.keep_hardest``, the hard ones, so
+    that they look worse than those of a training on all. Images per second count whole batches.
 
     Args:
         recipe: what to do.
@@ -91,9 +94,14 @@ class Training:
         self.step = Step(
             self.module, self.optimizer, self.plan, spec.label_smoothing, recipe.optim.clip_norm, self.followers
         )
+        self.proxy = proxy.of(recipe, self.plan, seed_of(spec.seed, PROXY), train, self.preprocessing)
+        self.choose: proxy.Choice = self.proxy.hardest if self.proxy else proxy.everything
         resident = self.plan.data == "device" or (self.plan.data == "host" and self.device.type == "cpu")
         how = spec.batch_size, spec.seed, spec.shuffle, spec.drop_last, self.device, self.plan.channels_last
         self.batches = Batches(train, *how, resident)
+        whole, rest = divmod(self.batches.used, spec.batch_size)
+        kept = [proxy.kept(spec.keep_hardest, images) for images in (spec.batch_size, rest)]
+        self.learned = whole * kept[0] + kept[1]  # images of an epoch that are learned from
         mean, std = (torch.tensor(values) for values in (self.preprocessing.mean, self.preprocessing.std))
         self.augmentation = Augmentation(
             recipe.augment, train.shape, mean, std, self.device, classes=len(train.classes)
@@ -106,36 +114,17 @@ class Training:
         self.stop = False  # set it, from a signal handler say, and training pauses before its next step
 
     def _build(self, module: nn.Module | None) -> nn.Module:
-        shape, classes = self.images.shape, len(self.images.classes)
+        recipe = self.recipe
         if module is None:
-            torch.manual_seed(seed_of(self.recipe.train.seed, FIRST_WEIGHTS))
-            module = models.build(self.recipe.model, shape, classes)
-            models.prepare(module, self._some_images)
+            seed = seed_of(recipe.train.seed, FIRST_WEIGHTS)
+            module = nets.seeded(recipe.model, seed, self.images, self.preprocessing)
         else:
-            models.verify(module, shape, classes)
-        if self.recipe.traps.softmax_before_loss:
+            module = nets.adopted(module, recipe, self.images)
+        if recipe.traps.softmax_before_loss:
             module = models.ending_in_softmax(module)
         if hasattr(module, "loss"):
-            self._refuse_soft_labels()
-        return module.to(self.device, memory_format=self.plan.memory_format)  # type: ignore[call-overload, no-any-return]
-
-    def _some_images(self, n: int) -> Tensor:
-        """Give at most n training images, from all over the set, normalised."""
-        pixels = tensor(self.images.images[:: -(-len(self.images) // n)])
-        return Normalize(torch.tensor(self.preprocessing.mean), torch.tensor(self.preprocessing.std), "cpu")(pixels)
-
-    def _refuse_soft_labels(self) -> None:
-        asked = {
-            "augment.mixup": self.recipe.augment.mixup,
-            "augment.cutmix": self.recipe.augment.cutmix,
-            "train.label_smoothing": self.recipe.train.label_smoothing,
-        }
-        if blurred := [key for key, value in asked.items() if value]:
-            raise InputError(
-                f"{', '.join(blurred)} blur the labels, but model {self.recipe.model.name!r} brings a loss of its own, "
-                "which takes one class an image",
-                hint="set them to 0, or take another model",
-            )
+            nets.refuse_soft_labels(recipe)
+        return nets.placed(module, self.plan)
 
     def events(self) -> Iterator[Event]:
         """Train from where the state stands to the end, and tell what happens.
@@ -166,8 +155,9 @@ class Training:
             rows = None if draws is None else draws.index_select(0, index)
             images, targets = self.augmentation.mix(self.augmentation(pixels, rows, progress.epoch), labels, rows)
             rate = self.schedule.rate(progress.step)
-            seed(dropout_seed + progress.step)
             try:
+                images, targets, labels = self.choose((images, targets, labels), rate, progress.step)
+                seed(dropout_seed + progress.step)
                 loss, logits = self.step(images, targets, rate, progress.step)
             except FloatingPointError as error:
                 raise self._diverged(error, index) from error
@@ -176,7 +166,7 @@ class Training:
             self.correct += correct
             progress.step += 1
             progress.batch += 1
-            timed += len(labels)
+            timed += len(index)
             if progress.step % self.plan.log_every == 0:
                 elapsed = time.perf_counter() - started
                 progress.trained(elapsed)
@@ -186,6 +176,8 @@ class Training:
         progress.trained(time.perf_counter() - started)
         try:
             self.step.check()
+            if self.proxy:
+                self.proxy.check()
         except FloatingPointError as error:
             raise self._diverged(error) from error
 
@@ -205,8 +197,8 @@ class Training:
         progress = self.progress
         rate = self.schedule.rate(progress.step - 1)
         figures = {
-            "train_loss": self.loss_sum.item() / self.batches.used,
-            "train_accuracy": self.correct.item() / self.batches.used,
+            "train_loss": self.loss_sum.item() / self.learned,
+            "train_accuracy": self.correct.item() / self.learned,
         }
         started = time.perf_counter()
         if self.validation is not None:
@@ -288,6 +280,7 @@ class Training:
         """
         parts = {"model": self.module.state_dict(), "optimizer": optimizer_slots(self.optimizer)}
         parts |= {name: follower.module.state_dict() for name, follower in self.followers.items()}
+        parts |= self.proxy.state() if self.proxy else {}
         for name, value in joined(parts).items():
             if value.is_floating_point() and not bool(value.isfinite().all()):
                 raise Diverged(
@@ -309,6 +302,8 @@ class Training:
             for name, follower in self.followers.items():
                 follower.module.load_state_dict(part(tensors, name))
             restore_optimizer(self.optimizer, part(tensors, "optimizer"))
+            if self.proxy:
+                self.proxy.restore(tensors)
         except (RuntimeError, IndexError) as error:
             raise InputError(
                 f"the checkpoint does not fit the model: {error}", hint="give the module it began with"

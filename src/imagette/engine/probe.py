@@ -9,14 +9,17 @@ from dataclasses import replace
 from typing import Any
 
 import torch
+from torch import nn
 
 from imagette import models, optim
 from imagette.data.augment import Normalize
-from imagette.engine import allocator
+from imagette.engine import allocator, nets
 from imagette.engine import device as devices
 from imagette.engine.plan import Plan
+from imagette.engine.proxy import Batch, Choice, Proxy, everything
 from imagette.engine.step import Step
 from imagette.models.blocks import Shape
+from imagette.recipe.models import ModelSpec, narrower
 from imagette.recipe.schema import Recipe
 
 Timer = Callable[[Recipe, Plan, Shape, int], float]
@@ -74,7 +77,7 @@ def _alternatives(recipe: Recipe, plan: Plan) -> dict[str, Any]:
 
 
 def step_seconds(recipe: Recipe, plan: Plan, shape: Shape, classes: int) -> float:
-    """Time a training step under a plan: the fastest of three, after one to warm up.
+    """Time a training step under a plan, a proxy's choice included: the fastest of three, after one to warm up.
 
     Args:
         recipe: its model, optimizer and batch are taken; the images are random.
@@ -95,21 +98,27 @@ def step_seconds(recipe: Recipe, plan: Plan, shape: Shape, classes: int) -> floa
     torch.set_num_threads(plan.threads)
     allocator.keep_freed_memory()
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
-        module = models.build(recipe.model, shape, classes)
-        module = module.to(device, memory_format=plan.memory_format).train()  # type: ignore[call-overload]
+
+        def built(spec: ModelSpec) -> nn.Module:
+            return nets.placed(models.build(spec, shape, classes), plan).train()
+
+        module, choose = built(recipe.model), everything
         step = Step(module, optim.build(module, recipe.optim), plan)
+        if recipe.train.keep_hardest < 1 and (narrow := narrower(recipe.model)):
+            choose = Proxy(built(narrow), recipe, plan).hardest
         generator = torch.Generator().manual_seed(0)
         pixels = torch.randint(0, 256, (recipe.train.batch_size, *shape), dtype=torch.uint8, generator=generator)
         labels = torch.randint(0, classes, (recipe.train.batch_size,), generator=generator).to(device)
         scale = torch.full((shape[0],), 255.0)
         images = Normalize(0 * scale, scale, device)(pixels.to(device, memory_format=plan.memory_format))
-        return min(_timed(step, images, labels, number) for number in range(STEPS + 1))
+        return min(_timed(step, choose, (images, labels, labels), number) for number in range(STEPS + 1))
 
 
-def _timed(step: Step, images: torch.Tensor, labels: torch.Tensor, number: int) -> float:
+def _timed(step: Step, choose: Choice, batch: Batch, number: int) -> float:
     started = time.perf_counter()
     with suppress(FloatingPointError):  # the training itself will tell, and say where
-        step(images, labels, 0.0, number)
-    if images.is_cuda:
+        images, targets, _ = choose(batch, 0.0, number)
+        step(images, targets, 0.0, number)
+    if batch[0].is_cuda:
         torch.cuda.synchronize()
     return time.perf_counter() - started

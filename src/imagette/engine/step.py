@@ -48,7 +48,7 @@ class Step:
             self.check_every = plan.log_every
             optimizer.found_inf = self._non_finite  # type: ignore[attr-defined]
         forward: Callable[[Tensor], Tensor] = torch.compile(module, dynamic=False) if plan.compile else module
-        self._forward = _own_loss(module) or _cross_entropy(forward, label_smoothing)
+        self._logits, self._forward = forward, _own_loss(module) or _cross_entropy(forward, label_smoothing)
         self._precision = (
             nullcontext() if plan.dtype == torch.float32 else torch.autocast(device.type, dtype=plan.dtype)
         )
@@ -85,6 +85,12 @@ class Step:
         for follower in self.followers:
             follower.update(step)
         return loss.detach(), logits.detach()
+
+    @torch.no_grad()
+    def logits(self, images: Tensor) -> Tensor:
+        """Give the logits (B, K) of images (B, C, H, W), as training sees them, without learning from them."""
+        with self._precision:
+            return self._logits(images)
 
     def check(self, loss: Tensor | None = None) -> None:
         """Look at the numbers, and wait for the device that computes them.

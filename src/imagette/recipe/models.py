@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
@@ -203,3 +203,41 @@ ModelSpec = Annotated[
     | Custom,
     Field(discriminator="name"),
 ]
+
+WIDTHS = ("widths", "hidden", "width", "factor")  # the parameters by which a model is wide
+
+
+def narrower(spec: ModelSpec, times: int = 4) -> ModelSpec | None:
+    """Give a model of the same family, so many times narrower, without dropout; None where there is nothing to narrow.
+
+    Args:
+        spec: the wide one.
+        times: what its channels and hidden layers are divided by, rounded up.
+
+    Example:
+        >>> narrower(CNN(widths=(32, 66), dropout=0.5))
+        CNN(name='cnn', widths=(8, 17), hidden=32, dropout=0.0)
+        >>> narrower(LeNet()) is None
+        True
+    """
+    found: dict[str, Any] = {key: value for key, value in spec if key in WIDTHS}
+    narrow = {
+        key: tuple(-(-width // times) for width in value) if isinstance(value, tuple) else -(-value // times)
+        for key, value in found.items()
+    }
+    if narrow == found:
+        return None
+    if "dropout" in type(spec).model_fields:
+        narrow["dropout"] = 0.0
+    return spec.model_copy(update=narrow)
+
+
+def with_widths() -> list[str]:
+    """Name the models that come in several widths.
+
+    Example:
+        >>> "speednet" in with_widths(), "lenet" in with_widths()
+        (True, False)
+    """
+    every = get_args(get_args(ModelSpec)[0])
+    return [spec.model_fields["name"].default for spec in every if {*WIDTHS} & {*spec.model_fields}]

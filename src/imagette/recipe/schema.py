@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
-from imagette.recipe.models import CNN, LinearByHand, ModelSpec, SpeedNet
+from imagette.recipe.models import CNN, LinearByHand, ModelSpec, SpeedNet, narrower, with_widths
 from imagette.recipe.optimizers import Adam, Constant, Monitor, OptimSpec, Plateau, ScheduleSpec
 from imagette.recipe.section import Section
 from imagette.recipe.strength import Strength
@@ -123,6 +123,10 @@ class Train(Section):
     lookahead: NonNegativeInt = 0
     """Every so many steps, return a part of the way to slow weights that follow, a larger part towards the end; 0:
     never. It averages out the noise of a high rate within few epochs; 5 is usual (Zhang et al., 2019)."""
+    keep_hardest: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Share of each batch to learn from: the images with the highest loss in a proxy, a quarter as wide, that trains
+    alongside; 1: all. Steps grow cheaper; half is usual, for wide nets and many epochs, and short trainings lose by it.
+    The rate is that of a batch of so many images (Jordan, 2024: airbench96_faster)."""
     keep: Literal["best", "last"] = "best"
     """Which epoch's weights the run ends with: the best by ``monitor``, or the last."""
     monitor: Monitor = "val_accuracy"
@@ -204,6 +208,17 @@ class Recipe(Section):
             raise ValueError(
                 f"train.freeze_stem = {self.train.freeze_stem}, but model {self.model.name!r} has no computed stem; "
                 "set it to 0, or take model.name = 'speednet'"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _proxy_needs_widths(self) -> Self:
+        if self.train.keep_hardest < 1 and narrower(self.model) is None:
+            *others, last = with_widths()
+            raise ValueError(
+                f"train.keep_hardest = {self.train.keep_hardest:g} chooses by a narrower net of the same model, but "
+                f"{self.model.name!r} cannot be made narrower; set it to 1, or take a model with widths: "
+                f"{', '.join(others)} or {last}"
             )
         return self
 

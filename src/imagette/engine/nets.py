@@ -1,0 +1,80 @@
+"""The net of a training: its first weights follow from a seed, its computed stem from the training images."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from imagette import models
+from imagette.core.errors import InputError
+from imagette.data.augment import Normalize
+from imagette.data.batches import tensor
+from imagette.data.imageset import ImageSet
+from imagette.engine.plan import Plan
+from imagette.engine.predictor import Preprocessing
+from imagette.recipe.models import ModelSpec
+from imagette.recipe.schema import Recipe
+
+
+def seeded(spec: ModelSpec, seed: int, images: ImageSet, preprocessing: Preprocessing) -> nn.Module:
+    """Build the net of a recipe.
+
+    Args:
+        spec: the recipe's model section.
+        seed: decides the first weights.
+        images: the training images, from which a computed stem is taken.
+        preprocessing: how they are normalised in training.
+
+    Raises:
+        InputError: when model and images do not fit each other.
+    """
+    torch.manual_seed(seed)
+    module = models.build(spec, images.shape, len(images.classes))
+    mean, std = torch.tensor(preprocessing.mean), torch.tensor(preprocessing.std)
+
+    def some_images(n: int) -> Tensor:
+        """Give at most n training images, from all over the set, normalised."""
+        return Normalize(mean, std, "cpu")(tensor(images.images[:: -(-len(images) // n)]))
+
+    models.prepare(module, some_images)
+    return module
+
+
+def adopted(module: nn.Module, recipe: Recipe, images: ImageSet) -> nn.Module:
+    """Take a module of the user's own.
+
+    Raises:
+        InputError: when module, recipe and images do not fit each other.
+    """
+    models.verify(module, images.shape, len(images.classes))
+    if recipe.train.keep_hardest < 1:
+        raise InputError(
+            f"train.keep_hardest = {recipe.train.keep_hardest:g} chooses by a narrower net of the same model, and "
+            "nobody knows how to make a module of your own narrower",
+            hint="set it to 1, or take a model of Imagette's",
+        )
+    return module
+
+
+def refuse_soft_labels(recipe: Recipe) -> None:
+    """Refuse a recipe that blurs labels for a model that brings a loss of its own.
+
+    Raises:
+        InputError: naming the values.
+    """
+    asked = {
+        "augment.mixup": recipe.augment.mixup,
+        "augment.cutmix": recipe.augment.cutmix,
+        "train.label_smoothing": recipe.train.label_smoothing,
+    }
+    if blurred := [key for key, value in asked.items() if value]:
+        raise InputError(
+            f"{', '.join(blurred)} blur the labels, but model {recipe.model.name!r} brings a loss of its own, "
+            "which takes one class an image",
+            hint="set them to 0, or take another model",
+        )
+
+
+def placed(module: nn.Module, plan: Plan) -> nn.Module:
+    """Bring a net to the device of a plan, its filters in the plan's memory format."""
+    return module.to(torch.device(plan.device), memory_format=plan.memory_format)  # type: ignore[call-overload, no-any-return]

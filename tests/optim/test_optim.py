@@ -89,6 +89,11 @@ def test_decay_all_makes_every_parameter_decay():
     assert group["weight_decay"] == 0.01
 
 
+def test_where_nothing_decays_one_kernel_updates_all():
+    (group,) = optim.build(net(), Adam(weight_decay=0.0)).param_groups
+    assert len(group["params"]) == 6
+
+
 def test_frozen_and_shared_parameters_are_taken_not_at_all_and_once():
     module = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3), nn.Linear(3, 3))
     module[0].requires_grad_(False)

@@ -14,7 +14,8 @@ def groups(module: nn.Module, spec: Optimizer) -> list[dict[str, Any]]:
     """Part a module's trainable parameters into those that decay and those that do not.
 
     Under ``decay = "weights"`` the parameters with two or more dimensions decay (matrices and filters); biases and
-    the scales of normalisation do not. A group without parameters is left out.
+    the scales of normalisation do not. A group without parameters is left out, and where nothing decays there is one:
+    every group is another kernel in each step.
 
     Args:
         module: parameters with ``requires_grad`` are taken, each once, in the module's order.
@@ -38,7 +39,8 @@ def groups(module: nn.Module, spec: Optimizer) -> list[dict[str, Any]]:
             f"the model {type(module).__name__} has no trainable parameters",
             hint="its parameters must be nn.Parameter with requires_grad=True",
         )
-    decaying = [p for p in trained if spec.decay == "all" or p.ndim >= 2]
-    others = [p for p in trained if spec.decay == "weights" and p.ndim < 2]
+    alike = spec.decay == "all" or not spec.weight_decay
+    decaying = [p for p in trained if alike or p.ndim >= 2]
+    others = [p for p in trained if not alike and p.ndim < 2]
     parted = [(decaying, spec.weight_decay), (others, 0.0)]
     return [{"params": parameters, "weight_decay": decay, "scale": 1.0} for parameters, decay in parted if parameters]

@@ -136,6 +136,8 @@ def _doubts(row: dict[str, Any], case: str, say: Say) -> Iterator[str]:
         yield say("missed", case=case, target=row["target"], mean=mean, p=row["p_value"])
     if n < 30:
         yield say("few", case=case, n=n)
+    if row.get("data", "").endswith("JPEG"):
+        yield say("lossy", case=case)
 
 
 def airbench(page: Page, tongue: str, say: Say) -> Answer:

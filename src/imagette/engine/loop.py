@@ -162,7 +162,7 @@ class Training:
             except FloatingPointError as error:
                 raise self._diverged(error, index) from error
             correct = (logits.argmax(1) == labels).sum()
-            self.loss_sum += loss * len(labels)
+            self.loss_sum.add_(loss, alpha=len(labels))
             self.correct += correct
             progress.step += 1
             progress.batch += 1

@@ -8,10 +8,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from sklearn.datasets import load_digits
 from torch import nn
 from torch.nn import functional
 
@@ -37,14 +35,6 @@ EVERYTHING = (
     "augment.erase=0.5",
     "augment.mixup=0.2",
 )
-
-
-@pytest.fixture(scope="module")
-def digits() -> tuple[ImageSet, ImageSet]:
-    bunch = load_digits()
-    pixels = (bunch.images * 15.9375).astype(np.uint8)[:, None]
-    images = ImageSet(pixels, bunch.target.astype(np.int64), tuple("0123456789"), np.arange(len(pixels)).astype(str))
-    return images.take(np.arange(400)), images.take(np.arange(400, 600))
 
 
 def recipe(*overrides: str) -> Recipe:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from sklearn.datasets import load_digits
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_forward_pre_hook
 
@@ -23,14 +21,6 @@ from imagette.engine.plan import Plan
 from imagette.engine.proxy import LEARNS_EVERY, Proxy, kept
 from imagette.recipe.models import narrower
 from imagette.recipe.schema import Recipe
-
-
-@pytest.fixture(scope="module")
-def digits() -> tuple[ImageSet, ImageSet]:
-    bunch = load_digits()
-    pixels = (bunch.images * 15.9375).astype(np.uint8)[:, None]
-    images = ImageSet(pixels, bunch.target.astype(np.int64), tuple("0123456789"), np.arange(len(pixels)).astype(str))
-    return images.take(np.arange(400)), images.take(np.arange(400, 600))
 
 
 def recipe(*overrides: str) -> Recipe:

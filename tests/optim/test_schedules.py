@@ -168,6 +168,39 @@ def test_after_the_last_step_a_falling_rate_stays_at_its_end(spec):
     assert schedule.rate(TOTAL + 5) <= schedule.rate(TOTAL - 1)
 
 
+@pytest.mark.parametrize(
+    "spec", [ALL["constant"], ALL["step"], ALL["multistep"]], ids=["constant", "step", "multistep"]
+)
+def test_annealing_takes_the_last_epochs_in_a_line_to_zero(spec):
+    whole, seen = rates(spec), rates(spec.model_copy(update={"anneal": 2.0, "restarts": (30,)}))
+    last = 2 * STEPS
+    assert seen[:-last] == whole[:-last]
+    line = torch_rates(lambda o: lr_scheduler.LinearLR(o, 1.0, 0.0, last), n=last)
+    assert seen[-last:] == pytest.approx([rate * share / LR for rate, share in zip(whole[-last:], line, strict=True)])
+
+
+def test_a_plateau_is_annealed_from_the_rate_that_it_came_to():
+    schedule = build(Plateau(monitor="val_loss", patience=0, anneal=1), LR, STEPS, EPOCHS)
+    said = [schedule.epoch_end({"val_loss": 1.0}) for _ in range(2)]
+    assert said[1] is not None
+    again = build(Plateau(monitor="val_loss", patience=0, anneal=1), LR, STEPS, EPOCHS)
+    again.restore(json.loads(json.dumps(schedule.state())))
+    for each in (schedule, again):
+        assert each.rate(TOTAL - STEPS) == pytest.approx(LR / 2)
+        assert each.rate(TOTAL - 1) == pytest.approx(LR / 2 / STEPS)
+
+
+@pytest.mark.parametrize(
+    ("spec", "last"), [(Constant(anneal=13), 12), (Plateau(anneal=12.5), 12), (Step(anneal=4, restarts=(9,)), 3)]
+)
+def test_annealing_more_than_the_last_phase_is_refused(spec, last):
+    with pytest.raises(InputError) as caught:
+        build(spec, LR, STEPS, EPOCHS)
+    assert f"schedule.anneal = {spec.anneal:g} epochs, but the schedule's last phase has only {last}" in str(
+        caught.value
+    )
+
+
 FIGURES = [0.5, 0.6, 0.6, 0.6005, 0.59, 0.7, 0.7, 0.7001, 0.70015, 0.69, 0.6, 0.6, 0.6, 0.8, 0.8, 0.1, 0.1, 0.1, 0.1]
 SETTINGS = [
     dict(zip(("mode", "factor", "patience", "threshold", "cooldown", "min_lr", "eps"), values, strict=True))

@@ -183,9 +183,32 @@ def test_a_constant_rate_gets_a_second_phase_if_a_factor_is_given(tmp_path: Path
     assert table(whole.path) == table(second.path)
 
 
+@pytest.mark.parametrize("schedule", ["constant", "plateau"])
+def test_an_annealed_extension_lets_the_rate_fall_to_zero(schedule: str, tmp_path: Path) -> None:
+    run = imagette.train(recipe("train.epochs=2", f"schedule.name={schedule}"), runs=tmp_path, progress=False)
+    settled = imagette.extend(run.path, 2, anneal=True, progress=False)
+    steps = [float(row["lr"]) for row in table(settled.path, "steps.csv")]
+    assert steps[-1] == pytest.approx(0.01 / (2 * settled.environment["plan"]["steps_per_epoch"]))
+    whole = imagette.train(settled.recipe, runs=tmp_path / "whole", progress=False)
+    assert table(whole.path) == table(settled.path)
+    with pytest.raises(InputError, match=r"(?s)annealed.*last 2 epochs.*extend the run that it was annealed from"):
+        imagette.extend(settled.path, 1, progress=False)
+
+
+def test_an_annealing_was_made_for_its_epochs(tmp_path: Path) -> None:
+    spec = recipe("train.epochs=3", "schedule.name=constant", "schedule.anneal=1")
+    with pytest.raises(InputError, match=r"the annealing of .* was made for 3"):
+        imagette.resume(stopped_after(1, spec, tmp_path), epochs=4, progress=False)
+
+
+def test_a_schedule_that_falls_by_itself_takes_no_annealing(finished: imagette.Run) -> None:
+    with pytest.raises(InputError, match=r"(?s)'onecycle' falls by itself.*leave --anneal"):
+        imagette.extend(finished.path, 1, anneal=True, progress=False)
+
+
 def test_a_plateau_takes_no_factor(tmp_path: Path) -> None:
     run = imagette.train(recipe("train.epochs=1", "schedule.name=plateau"), runs=tmp_path, progress=False)
-    with pytest.raises(InputError, match="does not start anew"):
+    with pytest.raises(InputError, match=r"(?s)does not start anew.*--anneal"):
         imagette.extend(run.path, 1, factor=0.5)
 
 

@@ -16,6 +16,7 @@ from imagette.core.errors import InputError
 from imagette.recipe.optimizers import (
     Constant,
     Cosine,
+    Endless,
     LinearDecay,
     MultiStep,
     OneCycle,
@@ -24,6 +25,7 @@ from imagette.recipe.optimizers import (
     Step,
 )
 
+ClockSpec = Constant | Step | MultiStep | Cosine | OneCycle | LinearDecay
 Share = Callable[[int], float]  # step of a phase, from 0 -> share of the phase's rate
 
 
@@ -149,6 +151,33 @@ class FollowPlateau:
         self._torch.cooldown_counter = state["cooldown"]
 
 
+class Annealed:
+    r"""A schedule whose rate falls in a line to zero over the last steps.
+
+    Step :math:`t` of the last :math:`A` of :math:`T` steps has :math:`(T - t) / A` times the schedule's rate.
+
+    Args:
+        schedule: whose rate it is until then.
+        total: steps of the whole training, :math:`T`.
+        steps: how many of them anneal, :math:`A`.
+
+    Example:
+        >>> constant = Clock([Phase(0, 0.1, lambda t: 1.0)])
+        >>> [round(Annealed(constant, total=6, steps=4).rate(step), 4) for step in range(6)]
+        [0.1, 0.1, 0.1, 0.075, 0.05, 0.025]
+
+    Source: Hägele et al., 2024, Scaling Laws and Compute-Optimal Training Beyond Fixed Training Durations.
+    """
+
+    def __init__(self, schedule: Schedule, total: int, steps: int) -> None:
+        self._schedule, self._total, self._steps = schedule, total, steps
+        self.epoch_end, self.state, self.restore = schedule.epoch_end, schedule.state, schedule.restore
+
+    def rate(self, step: int) -> float:
+        """Give the learning rate of a step, counted from 0 over the whole training."""
+        return self._schedule.rate(step) * min(1.0, max(0, self._total - step) / self._steps)
+
+
 def build(spec: ScheduleSpec, lr: float, steps_per_epoch: int, epochs: int) -> Schedule:
     r"""Build the schedule that a recipe names.
 
@@ -166,7 +195,8 @@ def build(spec: ScheduleSpec, lr: float, steps_per_epoch: int, epochs: int) -> S
     - ``onecycle``: half a cosine from ``start`` at step 0 to 1 at step :math:`p = \mathrm{peak\_at}\,T - 1`, then
       another to ``final`` at step :math:`T - 1`;
 
-    so linear and cosine fall once the warm-up is over, and step and multi-step count its epochs.
+    so linear and cosine fall once the warm-up is over, and step and multi-step count its epochs. Over the last
+    ``anneal`` epochs, what the schedule says falls to zero (``Annealed``).
 
     Args:
         spec: the recipe's ``[schedule]``.
@@ -175,7 +205,7 @@ def build(spec: ScheduleSpec, lr: float, steps_per_epoch: int, epochs: int) -> S
         epochs: of the whole training.
 
     Raises:
-        InputError: when the warm-up is as long as its phase or longer.
+        InputError: when the warm-up is as long as its phase or longer, or more is annealed than the last phase.
 
     Example:
         >>> schedule = build(LinearDecay(warmup=1), lr=0.1, steps_per_epoch=4, epochs=3)
@@ -185,8 +215,19 @@ def build(spec: ScheduleSpec, lr: float, steps_per_epoch: int, epochs: int) -> S
     Source: the formulas are those of torch.optim.lr_scheduler (StepLR, MultiStepLR, LinearLR, CosineAnnealingLR,
     OneCycleLR), in closed form.
     """
-    if isinstance(spec, Plateau):
-        return FollowPlateau(spec, lr)
+    schedule = FollowPlateau(spec, lr) if isinstance(spec, Plateau) else _clock(spec, lr, steps_per_epoch, epochs)
+    if not isinstance(spec, Endless) or not spec.anneal:
+        return schedule
+    *_, start, end = bounds(spec, epochs)
+    if spec.anneal > end - start:
+        raise InputError(
+            f"schedule.anneal = {spec.anneal:g} epochs, but the schedule's last phase has only {end - start}",
+            hint="anneal less, or make train.epochs larger",
+        )
+    return Annealed(schedule, epochs * steps_per_epoch, max(1, round(spec.anneal * steps_per_epoch)))
+
+
+def _clock(spec: ClockSpec, lr: float, steps_per_epoch: int, epochs: int) -> Clock:
     starts = bounds(spec, epochs)
     if spec.warmup >= starts[1]:
         raise InputError(
@@ -216,9 +257,7 @@ def _warmed(share: Share, warmup: int) -> Share:
     return (lambda t: min(1.0, (t + 1) / (warmup + 1)) * share(t)) if warmup else share
 
 
-def _share(
-    spec: Constant | Step | MultiStep | Cosine | OneCycle | LinearDecay, epoch: int, total: int, warmup: int
-) -> Share:
+def _share(spec: ClockSpec, epoch: int, total: int, warmup: int) -> Share:
     """Give s(t); ``epoch``, ``total`` and ``warmup`` are numbers of steps."""
     match spec:
         case Step():

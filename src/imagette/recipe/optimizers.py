@@ -106,13 +106,21 @@ class Schedule(Section):
         return self
 
 
-class Constant(Schedule):
+class Endless(Schedule):
+    """What the schedules share that do not depend on how long a training is."""
+
+    anneal: NonNegativeFloat = 0.0
+    """Last epochs, in which the rate falls in a line from what the schedule says to zero: this settles the weights
+    whenever a training is to end (Hägele et al., 2024)."""
+
+
+class Constant(Endless):
     """The same rate throughout."""
 
     name: Literal["constant"] = "constant"
 
 
-class Step(Schedule):
+class Step(Endless):
     """Multiply the rate by ``gamma`` every ``every`` epochs."""
 
     name: Literal["step"] = "step"
@@ -122,7 +130,7 @@ class Step(Schedule):
     """What the rate is multiplied by."""
 
 
-class MultiStep(Schedule):
+class MultiStep(Endless):
     """Multiply the rate by ``gamma`` at each milestone."""
 
     name: Literal["multistep"] = "multistep"
@@ -138,7 +146,7 @@ class MultiStep(Schedule):
         return self
 
 
-class Plateau(Schedule):
+class Plateau(Endless):
     """Reduce the rate when a figure stops improving (torch's ReduceLROnPlateau)."""
 
     name: Literal["plateau"] = "plateau"

@@ -92,7 +92,7 @@ def _moved(recipe: Recipe, ratio: float) -> dict[str, Any]:
     moved: dict[str, Any] = {}
     for key, value in dict(recipe.schedule).items():
         match key:
-            case "warmup":
+            case "warmup" | "anneal":
                 moved[key] = value * ratio
             case "every":
                 moved[key] = max(1, round(value * ratio))

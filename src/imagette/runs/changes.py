@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from imagette.core.errors import InputError
+from imagette.recipe.optimizers import Endless
 from imagette.recipe.schema import Recipe
 from imagette.recipe.show import differences
 from imagette.runs.folder import RunFolder
@@ -20,7 +21,6 @@ FREE = (
     "evaluate.bins",
     "traps.grayscale_of_gray",
 )  # what a resume may change: no weight depends on it
-BOUND_TO_LENGTH = ("cosine", "onecycle", "linear")
 
 
 def set_epochs(folder: RunFolder, epochs: int) -> None:
@@ -41,7 +41,7 @@ def set_epochs(folder: RunFolder, epochs: int) -> None:
     folder.write_recipe(recipe.replace(**{"train.epochs": epochs}))
 
 
-def longer(recipe: Recipe, done: int, epochs: int, factor: float | None) -> Recipe:
+def longer(recipe: Recipe, done: int, epochs: int, factor: float | None, anneal: bool) -> Recipe:
     """Make the recipe of an extension.
 
     Args:
@@ -49,28 +49,41 @@ def longer(recipe: Recipe, done: int, epochs: int, factor: float | None) -> Reci
         done: epochs that it had.
         epochs: how many are added.
         factor: what the rate is multiplied by where the schedule starts anew, or None.
+        anneal: let the rate fall to zero over the added epochs.
 
     Raises:
-        InputError: for a factor that the schedule has no place for.
+        InputError: for a factor or an annealing that the schedule has no place for, and for a run that was annealed.
 
     Example:
         >>> recipe = Recipe.load("digits", ["schedule.name=constant"])
-        >>> longer(recipe, 20, 5, 0.1).schedule.restarts
+        >>> longer(recipe, 20, 5, 0.1, anneal=False).schedule.restarts
         (20,)
+        >>> longer(recipe, 20, 5, None, anneal=True).schedule.anneal
+        5.0
     """
     changes: dict[str, Any] = {"train.epochs": done + epochs}
     schedule = recipe.schedule
+    if isinstance(schedule, Endless) and schedule.anneal:
+        raise InputError(
+            f"the rate of this run has been annealed: it fell to zero over its last {schedule.anneal:g} epochs",
+            hint="extend the run that it was annealed from, or train its recipe.toml with a larger train.epochs",
+        )
     if schedule.name == "plateau" and factor is not None:
         raise InputError(
             f"a factor of {factor:g}, but the schedule 'plateau' does not start anew",
-            hint="leave it out; to change the rate, train the run's recipe.toml with another schedule",
+            hint="leave it out; --anneal lets its rate fall to zero",
+        )
+    if anneal and not isinstance(schedule, Endless):
+        raise InputError(
+            f"the schedule {schedule.name!r} falls by itself over the added epochs",
+            hint="leave --anneal (anneal=True) out",
         )
     if factor is None and _bound_to_length(recipe) == "lookahead":
         raise InputError(
             f"the lookahead of this run has come to its end, but the schedule {schedule.name!r} goes on",
             hint="--factor 0.1 starts both anew (but plateau: train the run's recipe.toml with a larger train.epochs)",
         )
-    if schedule.name in BOUND_TO_LENGTH or factor is not None:
+    if not isinstance(schedule, Endless) or factor is not None:
         if schedule.restarts and factor not in (None, schedule.restart_factor):
             raise InputError(
                 f"a factor of {factor:g}, but this run has started anew with {schedule.restart_factor:g} before",
@@ -79,13 +92,18 @@ def longer(recipe: Recipe, done: int, epochs: int, factor: float | None) -> Reci
         changes["schedule.restarts"] = (*schedule.restarts, done)
         chosen = 0.1 if factor is None else factor
         changes["schedule.restart_factor"] = schedule.restart_factor if schedule.restarts else chosen
+    if anneal:
+        changes["schedule.anneal"] = epochs
     return recipe.replace(**changes)
 
 
 def _bound_to_length(recipe: Recipe) -> str:
     """Name what in a recipe was made for its number of epochs; empty where nothing was."""
-    if recipe.schedule.name in BOUND_TO_LENGTH:
-        return f"schedule {recipe.schedule.name!r}"
+    schedule = recipe.schedule
+    if not isinstance(schedule, Endless):
+        return f"schedule {schedule.name!r}"
+    if schedule.anneal:
+        return "annealing"
     return "lookahead" if recipe.train.lookahead else ""
 
 

@@ -122,6 +122,7 @@ def extend(
     epochs: int,
     *,
     factor: float | None = None,
+    anneal: bool = False,
     model: nn.Module | None = None,
     runs: PathLike | None = None,
     progress: bool = True,
@@ -130,7 +131,7 @@ def extend(
 
     Schedules that do not depend on the length (constant, step, multistep, plateau) go on as if the epochs had been
     asked for at first. Cosine, one-cycle and linear have come to their end: they start anew over the added epochs,
-    from ``factor`` times the rate; so do constant, step and multistep if a factor is given. Either way the new run's
+    from ``factor`` times the rate; so do constant, step and multistep if a factor is given. Every way the new run's
     recipe, trained from nothing by the same plan, gives the same weights (unless the old run stopped early: then its
     schedule was made for more epochs than it had).
 
@@ -139,12 +140,15 @@ def extend(
         epochs: how many more.
         factor: what the rate is multiplied by where the schedule starts anew; by default 0.1 for a schedule that has
             come to its end. Plateau, which follows a figure, takes none.
+        anneal: let the rate fall in a line to zero over the added epochs, which settles the weights; for a schedule
+            that does not depend on the length.
         model: your own module, where the run began with one.
         runs: the folder that holds the new run; by default, that of the old one.
         progress: show a bar on a terminal, plain lines elsewhere.
 
     Raises:
-        InputError: when the run is not finished, or its data have changed.
+        InputError: when the run is not finished or was annealed, its data have changed, or its schedule takes no
+            ``factor`` or no annealing.
         ImagetteError: as ``stream`` does.
     """
     parent = RunFolder(Path(path))
@@ -152,7 +156,7 @@ def extend(
         raise InputError(f"{epochs} more epochs", hint="give a whole number from 1")
     if parent.status()["state"] != "finished":
         raise InputError(f"{parent.path} is not finished", hint=f"first: imagette resume {parent.path}")
-    return show(_extended(parent, epochs, factor, model, runs), visible=progress)
+    return show(_extended(parent, epochs, factor, anneal, model, runs), visible=progress)
 
 
 def _resumed(folder: RunFolder, epochs: int | None, model: nn.Module | None) -> Iterator[RunEvent]:
@@ -180,12 +184,17 @@ def _resumed(folder: RunFolder, epochs: int | None, model: nn.Module | None) -> 
 
 
 def _extended(
-    parent: RunFolder, epochs: int, factor: float | None, model: nn.Module | None, runs: PathLike | None
+    parent: RunFolder,
+    epochs: int,
+    factor: float | None,
+    anneal: bool,
+    model: nn.Module | None,
+    runs: PathLike | None,
 ) -> Iterator[RunEvent]:
     saved = checkpoint.load_latest(parent.checkpoints)
     if saved is None:
         raise InputError(f"{parent.path} has no checkpoint to go on from")
-    recipe = changes.longer(parent.recipe(), saved.facts["progress"]["epoch"], epochs, factor)
+    recipe = changes.longer(parent.recipe(), saved.facts["progress"]["epoch"], epochs, factor, anneal)
     clock = _Clock()
     splits = data.load(recipe.data)
     clock.split("load")

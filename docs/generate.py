@@ -1,8 +1,8 @@
 """Write the pages that follow from code and results: `python docs/generate.py`.
 
-`cli.md` comes from the commands, `recipes.md` from the recipe's schema, the tables in the tours of the articles from
-`articles.json`, which `imagette reproduce --corrected` wrote, and `benchmarks.md`, its pictures and the READMEs' table
-from `benchmarks/results` (`questions.py`).
+`cli.md` comes from the commands, `recipes.md` from the recipe's schema, the tables and curves in the tours of the
+articles from `articles.json`, which `imagette reproduce --corrected` wrote, and `benchmarks.md`, its pictures and the
+READMEs' table from `benchmarks/results` (`questions.py`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import click
 from pydantic import BaseModel
 
 import questions
-from imagette.articles import table
+from imagette.articles import curves, table
 from imagette.cli.main import imagette
 from imagette.recipe import load, show
 from imagette.recipe.models import ModelSpec
@@ -110,7 +110,10 @@ def _recipes() -> Iterator[str]:
         "Every value, what it may be, what it is when nothing is said, and why. "
         "`imagette recipes show NAME --why` prints the same for one recipe, with the origin of each value.\n"
     )
-    yield "## Recipes that come with imagette\n\n| name | about |\n| --- | --- |"
+    yield (
+        "## Recipes that come with imagette\n\nTimes are meant for two CPU cores; what was measured of them stands at "
+        "the head of each file in `src/imagette/recipes`.\n\n| name | about |\n| --- | --- |"
+    )
     yield from (f"| `{name}` | {_cell(Recipe.load(name).about)} |" for name in load.shipped())
     yield "\n## The top of the page\n"
     yield from _table(Recipe, "", skip=set(SECTIONS))
@@ -168,3 +171,4 @@ if __name__ == "__main__":
     for name, text in pages().items():
         (FOLDER / name).write_text(text, encoding="utf-8")
     questions.draw(FOLDER / "pictures")
+    curves.save(table.load(FOLDER / "articles.json"), FOLDER / "pictures")

@@ -30,8 +30,8 @@ def command(nets: tuple[str, ...], rounds: int, file: str | None, as_json: bool,
     """Time training on this machine, beside the machines that we measured.
 
     Takes about a minute, in which nothing else should run. The nets are those of the five articles (lenet, cnn,
-    batchnorm-cnn, vgg, alexnet) and the one made to be fast (speednet), at their batch sizes, on random images in
-    memory; precision, layout and threads are what `imagette train` would choose here.
+    batchnorm-cnn, vgg, alexnet) and the one made to be fast (speednet), at batch sizes like theirs, on random
+    images in memory; precision, layout and threads are what `imagette train` would choose here.
     """
     from imagette.bench.nets import chosen
 

@@ -66,7 +66,7 @@ class Case:
 
 
 SMALL = ("model.widths=[16,32]", "augment.flip=none", "evaluate.mirror=false")
-SHORT = ("data.limit=24000", "train.epochs=1", "train.batch_size=64", "train.freeze_stem=0", "optim.lr=0.015")
+SHORT = ("data.limit=24000", "train.epochs=1", "train.batch_size=64", "model.freeze_stem=0", "optim.lr=0.015")
 WHOLE = "data.validation=0"  # all training images, as the articles
 CASES = {
     "a0": Case(0.9229, ("fashion-mnist", WHOLE), "a0", 30),

@@ -146,7 +146,7 @@ def test_every_question_has_a_table_and_a_picture_in_both_languages(answered: Pa
         "| `best` | 95.00% | 3 | 93.00% (92.00% … 94.00%) | 0.2 | 11.0 | 12.0 | 16.0 |",
         "`best`: not shown to reach 95.00%: mean 93.00%, p = 0.2.",
         "`best`: on images that were compressed as JPEG",
-        "| images | 1,000 … 60,000 | 2.0 … 61.0 | 3.0% | 1,300 … 60,300 | 300 MiB + 1,048,576 bytes each | 0.8% |",
+        "| images | 1,000 … 60,000 | 2.0 … 61.0 | 3.0% | 1,300 … 60,300 | 300 MiB +1,048,576 bytes each | 0.8% |",
         "parameters: not a straight line; a point lies 40% off it.",
         "The slowest of them is `imagette --help`: 0.07 s, of which Python's own start is 0.010 s.",
         "the machine was busy at times",
@@ -198,7 +198,7 @@ def test_what_the_cost_program_measures_is_shown(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(record, "RESULTS", tmp_path)
     record.save("cost", [cost.measure("images", [1000, 3000], "auto", tmp_path)])
     [line] = re.findall(r"\| images \| 1,000 … 3,000 .*", english(tmp_path))
-    assert re.search(r"MiB \+ [1-9][\d,]* bytes each", line)
+    assert re.search(r"MiB \+[1-9][\d,]* bytes each", line)
     assert questions.draw(tmp_path / "pictures", tmp_path)
 
 

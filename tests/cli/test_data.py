@@ -91,3 +91,9 @@ def test_preview_where_nothing_can_be_written_is_the_machine(call) -> None:
     answer = call("data", "preview", "digits", "--out", "/proc/grid.png")
     assert answer.code == 3
     assert "/proc/grid.png" in answer.err
+
+
+def test_what_was_published_cannot_be_changed_by_a_recipe(call) -> None:
+    answer = call("data", "show", "digits", "bogus.key=1")
+    assert answer.code == 2
+    assert "'bogus.key=1' changes a recipe" in answer.err

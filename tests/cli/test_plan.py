@@ -12,3 +12,17 @@ def test_the_plan_names_every_decision_and_the_time(call, nowhere) -> None:
         assert re.search(rf"^{decision} +\S+ +\S+", answer.out, re.M), decision
     assert re.search(r"one step +[\d.]+ ms, [\d,]+ images/s", answer.out)
     assert list(nowhere.iterdir()) == []
+
+
+def test_a_plan_does_not_depend_on_when_rows_are_logged_or_an_epoch_ends(call, nowhere) -> None:
+    for odd in (["train.log_every=100000"], ["schedule.name=plateau", "train.batch_size=500"]):
+        answer = call("plan", "digits", "train.threads=1", "model.name=linear", *odd)
+        assert answer.code == 0, answer.err
+
+
+def test_a_batch_is_no_larger_than_the_training_set(call, nowhere) -> None:
+    speeds = []
+    for size in (1200, 1_000_000):
+        out = call("plan", "digits", "train.threads=1", "model.name=linear", f"train.batch_size={size}").out
+        speeds.append(float(re.search(r"([\d,]+) images/s", out)[1].replace(",", "")))
+    assert speeds[1] < 20 * speeds[0]

@@ -52,3 +52,4 @@ def test_a_run_stands_for_its_recipe(call, trained) -> None:
     lines = call("recipes", "diff", "digits", trained.path).out.splitlines()
     assert {line.split()[0] for line in lines[1:]} >= {"model.name", "train.epochs"}
     assert "epochs = 2 " in call("recipes", "show", trained.path).out
+    assert Recipe.load(trained.path) == trained.recipe

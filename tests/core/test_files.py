@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from imagette.core.errors import EnvironmentFault, InputError
-from imagette.core.files import atomic_path, atomic_write, digest, exclusive
+from imagette.core.files import atomic_path, atomic_write, exclusive
 from processes import child, kill, mounted
 
 HALF_WRITTEN = """
@@ -109,13 +109,6 @@ def test_a_folder_that_cannot_be_written_is_an_environment_fault(
 def test_folders_on_the_way_are_made_and_others_may_read(tmp_path: Path) -> None:
     atomic_write(tmp_path / "a" / "b" / "file", "text")
     assert (tmp_path / "a" / "b" / "file").stat().st_mode & 0o777 == 0o644
-
-
-def test_digest_is_the_published_one(tmp_path: Path) -> None:
-    (tmp_path / "abc").write_bytes(b"abc")
-    # FIPS 180-2, appendix B.1; RFC 1321, appendix A.5
-    assert digest(tmp_path / "abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-    assert digest(tmp_path / "abc", "md5") == "900150983cd24fb0d6963f7d28e17f72"
 
 
 def test_the_second_to_ask_is_told_the_owner_and_gets_the_lock_when_the_owner_is_killed(tmp_path: Path) -> None:

@@ -234,6 +234,13 @@ def test_paths_and_labels(pictures, header):
     assert train.ids.tolist() == ["0.png", "1.png", "2.png", "3.png"]
 
 
+def test_a_quoted_cell_may_go_over_several_lines(pictures):
+    rows = ["path,label,caption", '0.png,cat,"two', 'lines"', "1.png,dog,one"]
+    train = csv.read(written(pictures / "a.csv", rows), Wanted()).train
+    assert train.labels.tolist() == [0, 1]
+    assert ".csv:5: " in fault(written(pictures / "b.csv", [*rows[:4], "gone.png,cat,-"]))
+
+
 @pytest.mark.parametrize("row", ["gone.png,cat", ",cat", "0.png,", "0.png"])
 def test_a_bad_row_of_paths_is_named_with_its_line(pictures, row):
     assert ".csv:3: " in fault(written(pictures / "a.csv", ["path,label", "0.png,dog", row]))

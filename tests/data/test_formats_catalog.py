@@ -30,10 +30,8 @@ def refused(function, *arguments, **named) -> str:
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzipped"])
-def test_idx_is_read_to_the_byte(tmp_path, pack):
-    path = tmp_path / "images"
-    path.write_bytes(pack(web.idx(IMAGES)))
-    assert np.array_equal(idx.read(path), IMAGES)
+def test_idx_is_read_to_the_byte(pack):
+    assert np.array_equal(idx.parse(pack(web.idx(IMAGES)), "images"), IMAGES)
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzipped"])
@@ -50,24 +48,16 @@ def test_idx_is_read_to_the_byte(tmp_path, pack):
         (lambda whole: struct.pack(">HBB3I", 0, 8, 3, 2**32 - 1, 2**32 - 1, 2**32 - 1), "cut off: 16 bytes"),
     ],
 )
-def test_a_wrong_idx_is_one_message_with_path_and_bytes(tmp_path, pack, change, fault):
-    path = tmp_path / "images"
-    path.write_bytes(pack(change(web.idx(IMAGES))))
-    message = refused(idx.read, path)
-    assert str(path) in message
+def test_a_wrong_idx_is_one_message_with_name_and_bytes(pack, change, fault):
+    message = refused(idx.parse, pack(change(web.idx(IMAGES))), "images")
+    assert message.startswith("images: ")
     assert fault in message
 
 
-def test_a_truncated_gzip_is_named_with_its_bytes(tmp_path):
-    path = tmp_path / "images.gz"
-    path.write_bytes(gzip.compress(web.idx(IMAGES))[:60])
-    assert f"{path}: the gzip file is cut off (60 bytes" in refused(idx.read, path)
-    path.write_bytes(gzip.compress(web.idx(IMAGES))[:-6] + b"xxxxxx")
-    assert "the gzip file is damaged" in refused(idx.read, path)
-
-
-def test_a_missing_idx_is_named(tmp_path):
-    assert f"{tmp_path / 'none'}: no such file" in refused(idx.read, tmp_path / "none")
+def test_a_truncated_gzip_is_named_with_its_bytes():
+    packed = gzip.compress(web.idx(IMAGES))
+    assert "images.gz: the gzip file is cut off (60 bytes" in refused(idx.parse, packed[:60], "images.gz")
+    assert "the gzip file is damaged" in refused(idx.parse, packed[:-6] + b"xxxxxx", "images.gz")
 
 
 def test_idx_images_and_labels_must_go_together():

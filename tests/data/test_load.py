@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from imagette.core.errors import InputError
+from imagette.data import unlabelled
 from imagette.data.load import load
 from imagette.data.places import cache_folder
 from imagette.recipe.schema import Data
@@ -99,6 +100,17 @@ def test_test_images_from_a_path_of_their_own_by_name(pictures, capsys):
     assert splits.test.shape == splits.train.shape == (1, 6, 6)
     assert len(splits.train) + len(splits.validation) == 120
     assert "no test images of: cat, dog" in capsys.readouterr().err
+
+
+def test_test_images_are_resized_once_as_for_a_prediction(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (8, 28, 28), np.uint8)
+    np.savez(tmp_path / "a.npz", x_train=pixels, y_train=np.arange(8) % 2)
+    (tmp_path / "test" / "0").mkdir(parents=True)
+    photograph = np.random.default_rng(1).integers(0, 256, (128, 128), np.uint8)
+    Image.fromarray(photograph).save(tmp_path / "test" / "0" / "1.png")
+    splits = load(data(tmp_path / "a.npz", test_path=str(tmp_path / "test"), size=64))
+    once, _ = unlabelled.read([str(tmp_path / "test")], (1, 64, 64))
+    assert np.array_equal(splits.test.images, once)
 
 
 def test_copies_of_training_images_in_the_test_set_are_counted_and_said(pictures, capsys):

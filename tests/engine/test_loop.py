@@ -162,7 +162,7 @@ def test_the_schedule_moves_the_rates_of_all_groups_alike(digits: tuple[ImageSet
 def test_a_stem_is_frozen_after_its_epochs_also_in_a_resumed_training(
     digits: tuple[ImageSet, ImageSet], optimizer: str
 ) -> None:
-    stem = ("model.name=speednet", "model.widths=[8]", "train.freeze_stem=1", f"optim.name={optimizer}")
+    stem = ("model.name=speednet", "model.widths=[8]", "model.freeze_stem=1", f"optim.name={optimizer}")
     spec = recipe(*stem, "train.log_every=1", "optim.clip_norm=1")
     whole, first, second = (Training(spec, *digits) for _ in range(3))
     biases = [whole.module.stem.bias.clone() for event in whole.events() if isinstance(event, (Logged, EpochDone))]
@@ -175,8 +175,9 @@ def test_a_stem_is_frozen_after_its_epochs_also_in_a_resumed_training(
 
 
 def test_only_a_net_with_a_computed_stem_freezes_it() -> None:
-    with pytest.raises(InputError, match=r"freeze_stem = 2, but model 'cnn' has no computed stem; set it to 0"):
-        recipe("train.freeze_stem=2")
+    with pytest.raises(InputError, match=r"model\.freeze_stem"):
+        recipe("model.freeze_stem=2")
+    assert Recipe.load("fashion-mnist", ["model.name=lenet"]).model.name == "lenet"  # its stem goes with it
 
 
 def test_another_seed_gives_other_weights(digits: tuple[ImageSet, ImageSet]) -> None:

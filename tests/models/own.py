@@ -47,6 +47,14 @@ class Pair(SmallNet):
         return logits, logits
 
 
+class Auxiliary(SmallNet):
+    """Gives more in training than in use, as GoogLeNet does."""
+
+    def forward(self, images):
+        logits = super().forward(images)
+        return (logits, logits) if self.training else logits
+
+
 class Answer(SmallNet):
     def forward(self, images):
         return super().forward(images).round().to(torch.int64)

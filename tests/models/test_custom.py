@@ -29,6 +29,7 @@ def own(name):
         ("one_class_short", r"gives \(2, 9\) for images \(2, 1, 8, 8\); expected logits \(2, 10\)"),
         ("wrong_channels", r"Conv2d cannot take images \(2, 1, 8, 8\): RuntimeError"),
         ("Pair", r"gives a tuple; expected a tensor of logits \(2, 10\)"),
+        ("Auxiliary", r"Auxiliary in training gives a tuple; expected a tensor of logits \(2, 10\)"),
         ("Answer", r"type torch.int64; expected floating-point logits"),
         ("frozen", "no parameter that can be trained"),
         ("SmalNet", "did you mean 'SmallNet'"),
@@ -78,9 +79,10 @@ def test_the_check_leaves_weights_statistics_and_modes_as_they_were():
     assert torch.equal(torch.get_rng_state(), drawn)
 
 
-def test_a_module_in_double_precision_is_checked_in_it():
+def test_a_module_in_double_precision_is_refused():
     net = nn.Sequential(nn.Flatten(), nn.Linear(64, 10)).double()
-    assert verify(net, SHAPE, 10) is net
+    with pytest.raises(InputError, match=r"(?s)parameters of type torch\.float64.*module\.float\(\)"):
+        verify(net, SHAPE, 10)
 
 
 @pytest.mark.parametrize(

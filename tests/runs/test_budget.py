@@ -57,6 +57,23 @@ def test_what_counts_in_epochs_keeps_its_share(alone) -> None:
     assert (longer.train.epochs, longer.schedule.milestones) == (60, (30, 45))
 
 
+def test_patience_and_freezing_keep_their_share_too() -> None:
+    recipe = imagette.Recipe.load(
+        "cifar10", ["schedule.name=plateau", "train.epochs=60", "train.early_stop=20", "model.freeze_stem=10"]
+    )
+    short = scaled(recipe, COSTS, images=1_000_000, seconds=2 + 6 * 10.5)
+    counted = short.schedule.patience, short.train.early_stop, short.model.freeze_stem
+    assert (short.train.epochs, *counted) == (6, 1, 2, 1)
+
+
+def test_annealing_still_fits_when_epochs_are_rounded() -> None:
+    recipe = imagette.Recipe.load(
+        "digits", ["schedule.name=constant", "schedule.restarts=[5]", "schedule.anneal=5", "train.epochs=10"]
+    )
+    short = scaled(recipe, COSTS, images=1_000_000, seconds=2 + 3 * 10.5)
+    assert (short.train.epochs, short.schedule.restarts, short.schedule.anneal) == (3, (2,), 1.0)
+
+
 @pytest.mark.parametrize(
     ("seconds", "overrides", "message"),
     [

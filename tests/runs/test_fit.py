@@ -18,6 +18,7 @@ import imagette
 from imagette.core.errors import Diverged, EnvironmentFault, InputError
 from imagette.data import load as data
 from imagette.engine.events import EpochDone, Logged
+from imagette.runs import session
 from imagette.runs.folder import RunFolder, run_paths
 from imagette.runs.recorder import CLOCKS
 
@@ -118,6 +119,25 @@ def test_let_go_and_resumed_it_ends_as_if_undisturbed(finished: imagette.Run, tm
     assert resumed.summary["test"] == finished.summary["test"]
 
 
+def test_to_stop_listening_at_the_last_event_leaves_a_finished_run(tmp_path: Path) -> None:
+    stream = imagette.stream(recipe("train.epochs=1"), runs=tmp_path)
+    run = next(event.run for event in stream if isinstance(event, session.Tested))
+    stream.close()  # type: ignore[attr-defined]
+    assert run.status["state"] == "finished"
+
+
+def test_a_resume_to_another_number_of_epochs_shows_it(tmp_path: Path) -> None:
+    path = stopped_after(1, recipe("train.epochs=2", "schedule.name=constant"), tmp_path)
+    run = imagette.resume(path, epochs=4, progress=False)
+    assert (run.status["epoch"], run.status["epochs"]) == (4, 4)
+
+
+def test_a_path_object_is_as_good_as_text(tmp_path: Path) -> None:
+    page = tmp_path / "mine.toml"
+    page.write_text('base = "digits"\n[train]\nepochs = 1\nthreads = 1\n[model]\nname = "linear"\n')
+    assert imagette.train(page, runs=tmp_path / "runs", progress=False).summary["epochs"] == 1
+
+
 def test_a_finished_run_is_left_as_it_is(finished: imagette.Run, capfd: pytest.CaptureFixture[str]) -> None:
     before = (finished.path / "summary.json").stat().st_mtime_ns
     assert imagette.resume(finished.path).path == finished.path
@@ -173,6 +193,16 @@ def test_a_run_that_stopped_early_is_extended_by_all_its_epochs(tmp_path: Path) 
     assert run.summary["stopped_early"]
     waits = imagette.extend(run.path, 5, progress=False)
     assert waits.summary["epochs"] == run.summary["epochs"] + 2  # patience counts from the extension on
+
+
+def test_a_run_that_did_not_stop_early_keeps_its_patience(tmp_path: Path) -> None:
+    still = ("train.early_stop=3", "optim.lr=1e-12", "schedule.name=constant", "train.keep=last")
+    run = imagette.train(recipe("train.epochs=2", *still), runs=tmp_path, progress=False)
+    assert not run.summary["stopped_early"]
+    longer = imagette.extend(run.path, 8, progress=False)
+    whole = imagette.train(longer.recipe, runs=tmp_path / "whole", progress=False)
+    assert longer.summary["epochs"] == whole.summary["epochs"] < 10
+    assert table(longer.path) == table(whole.path)
 
 
 def test_a_constant_rate_gets_a_second_phase_if_a_factor_is_given(tmp_path: Path) -> None:
@@ -269,6 +299,19 @@ def test_images_of_your_own_are_found_again_from_another_folder(
     path, figures = run.path.resolve(), run.summary["test"]
     monkeypatch.chdir("/")
     assert imagette.load(path).test() == figures
+
+
+def test_a_default_recipe_takes_another_model() -> None:
+    for name in ("fashion-mnist", "cifar10", "mnist-best"):
+        assert imagette.Recipe.load(name).replace(**{"model.name": "custom"}).model.name == "custom"
+
+
+def test_a_net_that_cannot_take_one_image_is_refused_before_the_first_step(tmp_path: Path) -> None:
+    net = nn.Sequential(nn.Flatten(), nn.Linear(64, 10), nn.BatchNorm1d(10))
+    images = len(data.load(recipe().data).train)
+    with pytest.raises(InputError, match=r"(?s)last batch of an epoch has one.*drop_last = true"):
+        imagette.train(recipe(f"train.batch_size={images - 1}"), model=net, runs=tmp_path, progress=False)
+    assert not run_paths(tmp_path)
 
 
 def test_your_own_module_is_trained_saved_and_opened_with_it(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ def examples(*commands: str) -> str:
     return "\n".join(["\b", "Examples:", *(f"  {command}" for command in commands)])
 
 
-class Duration(click.ParamType[float]):
+class Duration(click.ParamType):  # type: ignore[type-arg]  # generic only from click 8.4 on
     """A stretch of time, such as 90s, 2m or 1h30m; a bare number counts seconds. Gives seconds."""
 
     name = "time"

@@ -11,6 +11,7 @@ from imagette.cli import arguments
 from imagette.cli.menu import Menu
 from imagette.cli.output import columns, shape_text
 from imagette.core.console import inert
+from imagette.core.errors import InputError
 
 if TYPE_CHECKING:
     from imagette.data.imageset import ImageSet
@@ -74,6 +75,11 @@ def show(target: str, assignments: tuple[str, ...]) -> None:
     if target not in CATALOG:
         _show_splits(_load(target, assignments))
         return
+    if assignments:
+        raise InputError(
+            f"{assignments[0]!r} changes a recipe, but {target!r} is described as it was published",
+            hint="assignments are for images of your own",
+        )
     entry = CATALOG[target]
     mirror = "keeps its class" if entry.mirror_keeps_class else "may be of another class: do not flip"
     columns(

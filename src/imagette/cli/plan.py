@@ -40,7 +40,8 @@ def command(target: str, assignments: tuple[str, ...], strength: Strength | None
     values = plan.to_dict()
     columns(("decision", "choice", "why"), [(key, _text(values[key]), why) for key, why in plan.reasons.items()])
     costs = estimate(recipe, splits, plan)
-    click.echo(f"\none step    {1e3 * costs.step:.1f} ms, {recipe.train.batch_size / costs.step:,.0f} images/s")
+    batch = min(recipe.train.batch_size, len(train))
+    click.echo(f"\none step    {1e3 * costs.step:.1f} ms, {batch / costs.step:,.0f} images/s")
     click.echo(f"one epoch   {costs.epoch:.1f} s, {plan.steps_per_epoch:,} steps and the validation")
     epochs = recipe.train.epochs
     click.echo(f"{counted(epochs, 'epoch'):11} {costs.total(epochs):.0f} s, from the images to the tested model")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import groupby
-from pathlib import Path
 
 import click
 
@@ -46,7 +45,7 @@ def show_(name: str, assignments: tuple[str, ...], why: bool) -> None:
 
     What is printed is a whole recipe itself: save it, change it, train it.
     """
-    resolved = load.resolve(_target(name), assignments)
+    resolved = load.resolve(name, assignments)
     for section, rows in groupby(show.rows(resolved), key=lambda row: row[0].rpartition(".")[0]):
         if section:
             click.echo(f"\n[{section}]")
@@ -67,14 +66,8 @@ def diff(a: str, b: str) -> None:
 
     Also two runs: imagette recipes diff runs/digits-1 runs/digits-2
     """
-    rows = list(show.differences(*(Recipe.load(_target(side)) for side in (a, b))))
+    rows = list(show.differences(*(Recipe.load(side) for side in (a, b))))
     if rows:
         columns(("key", a, b), rows)
     else:
         click.echo("the recipes are the same")
-
-
-def _target(name: str) -> str:
-    """Take a run's folder for the recipe in it."""
-    page = Path(name) / "recipe.toml"
-    return str(page) if page.is_file() else name

@@ -1,8 +1,7 @@
-"""Files that are whole or not there: atomic writes, digests, locks."""
+"""Files that are whole or not there: atomic writes, locks."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
@@ -75,20 +74,6 @@ def atomic_write(path: Path, data: bytes | str) -> None:
     """
     with atomic_path(path) as temporary:
         temporary.write_bytes(data.encode() if isinstance(data, str) else data)
-
-
-def digest(path: Path, algorithm: str = "sha256") -> str:
-    """Compute a file's digest as lower-case hexadecimal.
-
-    Example:
-        >>> import tempfile
-        >>> file = Path(tempfile.mkdtemp()) / "empty"
-        >>> file.touch()
-        >>> digest(file)[:8]
-        'e3b0c442'
-    """
-    with path.open("rb") as opened:
-        return hashlib.file_digest(opened, algorithm).hexdigest()
 
 
 @contextmanager

@@ -22,7 +22,7 @@ def seed_of(*parts: int) -> int:
         >>> seed_of(0, 1) == seed_of(0, 1), seed_of(0, 1) == seed_of(1, 0)
         (True, False)
     """
-    return int(np.random.SeedSequence(parts).generate_state(1, np.uint64)[0] >> 1)
+    return int(np.random.SeedSequence(parts).generate_state(1, np.uint64)[0]) >> 1
 
 
 def tensor(array: npt.NDArray[Any]) -> Tensor:

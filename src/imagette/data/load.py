@@ -112,7 +112,7 @@ def _own(spec: Data) -> Parts:
             hint="data.division = 'any'",
         )
     if not spec.test_path and parts.test is None and (beside := _test_beside(path)):
-        test = _test_of(beside, _wanted(spec).like(parts.train))
+        test = _test_of(beside, parts, spec)
         return replace(parts, test=test.note(f"test images: {printable(beside)}, found beside {printable(path.name)}"))
     return _with_test_path(parts, spec)
 
@@ -124,12 +124,13 @@ def _wanted(spec: Data) -> Wanted:
 def _with_test_path(parts: Parts, spec: Data) -> Parts:
     if not spec.test_path:
         return parts
-    return replace(parts, test=_test_of(Path(spec.test_path).expanduser(), _wanted(spec).like(parts.train)))
+    return replace(parts, test=_test_of(Path(spec.test_path).expanduser(), parts, spec))
 
 
-def _test_of(path: Path, wanted: Wanted) -> ImageSet:
-    parts = _read(path, wanted)
-    return parts.test or parts.train
+def _test_of(path: Path, parts: Parts, spec: Data) -> ImageSet:
+    """Read test images as what the training images become, so that their pixels are resized once."""
+    found = _read(path, replace(_wanted(spec).like(parts.train), shape=_shape(parts.train, spec)))
+    return found.test or found.train
 
 
 def _read(path: Path, wanted: Wanted) -> Parts:

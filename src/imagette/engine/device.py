@@ -38,6 +38,19 @@ def pick(name: str) -> torch.device:
     return device
 
 
+def present(name: str) -> torch.device:
+    """Give the device of a record where this machine has it, and else the CPU.
+
+    Example:
+        >>> present("cuda:99")
+        device(type='cpu')
+    """
+    try:
+        return pick(name)
+    except EnvironmentFault:
+        return torch.device("cpu")
+
+
 def name(device: str) -> str:
     """Give what the maker calls a GPU, or this machine's processor.
 

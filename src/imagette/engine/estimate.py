@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from statistics import fmean, median_low
 
@@ -79,7 +79,7 @@ def estimate(recipe: Recipe, splits: Splits, plan: Plan | None = None) -> Estima
     started = time.perf_counter()
     train = splits.train
     plan = plan or probe.chosen(recipe, Plan.make(recipe, len(train), train.images), train.shape, len(train.classes))
-    training = Training(recipe.replace(**{"train.log_every": 1}), train, None, plan)
+    training = Training(recipe, train, None, replace(plan, log_every=1))
     prepare = time.perf_counter() - started
     steps = islice((event for event in training.events() if isinstance(event, Logged)), STEPS + 1)
     first, *others = (1 / event.images_per_second for event in steps)

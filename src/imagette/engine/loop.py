@@ -81,7 +81,8 @@ class Training:
         allocator.keep_freed_memory()
         self.device = devices.pick(self.plan.device)
         if self.device.type == "cuda":
-            torch.cuda.set_device(self.device)  # the one whose dropout is seeded
+            if self.device.index is not None:
+                torch.cuda.set_device(self.device)  # the one whose dropout is seeded
             torch.backends.cudnn.deterministic = True
         self.preprocessing = Preprocessing.fit(train, recipe.data.normalize)
         trap = recipe.traps.evaluate_normalize
@@ -122,6 +123,7 @@ class Training:
             module = nets.adopted(module, recipe, self.images)
         if recipe.traps.softmax_before_loss:
             module = models.ending_in_softmax(module)
+        nets.refuse_lone_image(module, recipe, self.images)
         if hasattr(module, "loss"):
             nets.refuse_soft_labels(recipe)
         return nets.placed(module, self.plan)
@@ -147,7 +149,8 @@ class Training:
         dropout_seed = seed_of(spec.seed, DROPOUT)
         # torch.manual_seed would also note its caller's stack for devices that were never started: 0.1 ms a step.
         seed = torch.cuda.manual_seed if self.device.type == "cuda" else torch.default_generator.manual_seed
-        models.train(self.module, stem=not 0 < spec.freeze_stem <= progress.epoch)
+        freeze_stem = getattr(self.recipe.model, "freeze_stem", 0)
+        models.train(self.module, stem=not 0 < freeze_stem <= progress.epoch)
         started, timed = time.perf_counter(), 0
         for index, pixels, labels in self.batches.epoch(progress.epoch, progress.batch):
             if self.stop:

@@ -12,6 +12,7 @@ from imagette.data.batches import tensor
 from imagette.data.imageset import ImageSet
 from imagette.engine.plan import Plan
 from imagette.engine.predictor import Preprocessing
+from imagette.models.dry import dry_run
 from imagette.recipe.models import ModelSpec
 from imagette.recipe.schema import Recipe
 
@@ -54,6 +55,25 @@ def adopted(module: nn.Module, recipe: Recipe, images: ImageSet) -> nn.Module:
             hint="set it to 1, or take a model of Imagette's",
         )
     return module
+
+
+def refuse_lone_image(module: nn.Module, recipe: Recipe, images: ImageSet) -> None:
+    """Refuse a net that cannot train on one image, where an epoch's last batch has only one.
+
+    Batch normalisation without pixels to average over is such a net.
+
+    Raises:
+        InputError: with what the net says.
+    """
+    if recipe.train.drop_last or len(images) % recipe.train.batch_size != 1:
+        return
+    try:
+        dry_run(module, 1, images.shape, training=True)
+    except InputError as error:
+        raise InputError(
+            f"of {len(images):,} images, the last batch of an epoch has one, and {error.message}",
+            hint="train.drop_last = true leaves it out",
+        ) from error
 
 
 def refuse_soft_labels(recipe: Recipe) -> None:

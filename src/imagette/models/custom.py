@@ -8,6 +8,7 @@ import sys
 from types import ModuleType
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from imagette.core.errors import InputError
@@ -48,7 +49,7 @@ def custom(spec: specs.Custom, shape: Shape, classes: int) -> nn.Module:
 
 
 def verify(module: object, shape: Shape, classes: int) -> nn.Module:
-    """Check with two black images that a module can be trained: float images in, logits out.
+    """Check with two black images that a module can be trained: float images in, logits out, also in training mode.
 
     Args:
         module: what should be a ``torch.nn.Module``; its weights and its mode stay as they are.
@@ -67,7 +68,20 @@ def verify(module: object, shape: Shape, classes: int) -> nn.Module:
     if not isinstance(module, nn.Module):
         raise InputError(f"the model is of type {type(module).__name__}, not a torch.nn.Module", hint=CONVENTION)
     name = type(module).__name__
-    output = dry_run(module, 2, shape)
+    for parameter in module.parameters():
+        if parameter.is_floating_point() and parameter.dtype != torch.float32:
+            raise InputError(
+                f"{name} has parameters of type {parameter.dtype}; what is trained is torch.float32",
+                hint="module.float(); where the hardware has it, train.precision lowers the arithmetic",
+            )
+    for training in (False, True):
+        _check_logits(f"{name} in training" if training else name, dry_run(module, 2, shape, training), shape, classes)
+    if not any(parameter.requires_grad for parameter in module.parameters()):
+        raise InputError(f"{name} has no parameter that can be trained")
+    return module
+
+
+def _check_logits(name: str, output: object, shape: Shape, classes: int) -> None:
     expected = (2, classes)
     if not isinstance(output, Tensor):
         raise InputError(f"{name} gives a {type(output).__name__}; expected a tensor of logits {expected}")
@@ -78,9 +92,6 @@ def verify(module: object, shape: Shape, classes: int) -> nn.Module:
         )
     if not output.is_floating_point():
         raise InputError(f"{name} gives numbers of type {output.dtype}; expected floating-point logits {expected}")
-    if not any(parameter.requires_grad for parameter in module.parameters()):
-        raise InputError(f"{name} has no parameter that can be trained")
-    return module
 
 
 def _import(name: str) -> ModuleType:

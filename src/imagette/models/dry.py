@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import torch
@@ -10,13 +11,14 @@ from torch import nn
 from imagette.core.errors import InputError
 
 
-def dry_run(module: nn.Module, n: int, shape: tuple[int, int, int]) -> Any:
-    """Run n black images through a module in evaluation mode, in its own precision and on its own device.
+def dry_run(module: nn.Module, n: int, shape: tuple[int, int, int], training: bool = False) -> Any:
+    """Run n black images through a module in its own precision and on its own device.
 
     Args:
         module: its weights, statistics and mode stay as they are.
         n: number of images.
         shape: (C, H, W) of an image.
+        training: run a copy in training mode, which may differ, instead of the module in evaluation mode.
 
     Returns:
         What the module gives for images (n, C, H, W).
@@ -30,14 +32,15 @@ def dry_run(module: nn.Module, n: int, shape: tuple[int, int, int]) -> Any:
     """
     like = next(module.parameters(), torch.empty(0))
     images = torch.zeros(n, *shape, dtype=like.dtype, device=like.device)
-    training = {part: part.training for part in module.modules()}
+    modes = {part: part.training for part in module.modules()}
     try:
-        with torch.no_grad():
-            return module.eval()(images)
+        with torch.no_grad(), torch.random.fork_rng([]):
+            return copy.deepcopy(module).train()(images) if training else module.eval()(images)
     except Exception as error:
-        raise InputError(f"{type(module).__name__} cannot take images {(n, *shape)}: {said(error)}") from error
+        when = " in training" if training else ""
+        raise InputError(f"{type(module).__name__} cannot take images {(n, *shape)}{when}: {said(error)}") from error
     finally:
-        for part, mode in training.items():
+        for part, mode in modes.items():
             part.training = mode
 
 

@@ -123,7 +123,9 @@ class FollowPlateau:
         return float(self._optimizer.param_groups[0]["lr"])
 
     def epoch_end(self, figures: Mapping[str, float]) -> str | None:
-        """Take notice of the watched figure; say when the rate falls, and why."""
+        """Take notice of the watched figure, if it was measured; say when the rate falls, and why."""
+        if self._monitor not in figures:
+            return None
         before = self.rate(0)
         self._torch.step(figures[self._monitor])
         after = self.rate(0)

@@ -22,6 +22,7 @@ from imagette.recipe.schema import Recipe
 from imagette.recipe.strength import Strength
 
 Page = dict[str, Any]
+Target = str | os.PathLike[str]
 COMPONENTS = {key: Recipe.model_fields[key] for key in ("model", "optim", "schedule")}
 OWN_IMAGES = "images"  # the shipped recipe that serves any path to a user's own images
 
@@ -47,23 +48,24 @@ def shipped() -> Mapping[str, Path]:
     return MappingProxyType(dict(sorted(own.items())) | dict(sorted(articles.items())))
 
 
-def strengths(target: str) -> list[Strength]:
-    """Name the strengths in which a recipe comes, from fast to best; a ``.toml`` file is what it is.
+def strengths(target: Target) -> list[Strength]:
+    """Name the strengths in which a recipe comes, from fast to best; a ``.toml`` file and a run's are what they are.
 
     Example:
         >>> strengths("fashion-mnist"), strengths("a4")
         (['fast', 'balanced', 'best'], ['fast'])
     """
+    target = _text(target)
     name = target if target in shipped() else OWN_IMAGES
     alone = target.endswith(".toml")
     return ["fast", *(s for s in ("balanced", "best") if not alone and f"{name}-{s}" in shipped())]
 
 
-def resolve(target: str, overrides: Sequence[str] = (), strength: Strength = "fast") -> Resolved:
-    """Make the recipe that a name, a TOML file or a path to images stands for.
+def resolve(target: Target, overrides: Sequence[str] = (), strength: Strength = "fast") -> Resolved:
+    """Make the recipe that a name, a TOML file, a run or a path to images stands for.
 
     Args:
-        target: a shipped recipe's name, a ``.toml`` file, or a path to your own images.
+        target: a shipped recipe's name, a ``.toml`` file, a run's folder, or a path to your own images.
         overrides: dotted assignments such as ``"optim.lr=0.02"``; the value is TOML, or a bare word.
         strength: of a recipe that comes in several.
 
@@ -74,6 +76,7 @@ def resolve(target: str, overrides: Sequence[str] = (), strength: Strength = "fa
         >>> resolve("digits", ["optim.lr=0.02"]).origins["optim.lr"]
         'command line'
     """
+    target = _text(target)
     file = _page_of(target)
     if strength not in (found := strengths(target)):
         raise InputError(f"{target!r} does not come in strength {strength!r}", hint=f"it has: {', '.join(found)}")
@@ -99,6 +102,13 @@ def parse(text: str, source: str) -> Recipe:
         InputError: with all faults at once.
     """
     return _merge_and_validate([(source, _toml(text, source))]).recipe
+
+
+def _text(target: Target) -> str:
+    """Write a target as text; a run's folder stands for the recipe in it."""
+    text = os.fspath(target)
+    page = os.path.join(text, "recipe.toml")  # noqa: PTH118  # unlike Path's, it takes any text
+    return page if text not in shipped() and os.path.isfile(page) else text  # noqa: PTH113
 
 
 def _page_of(target: str) -> Path | None:

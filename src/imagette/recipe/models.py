@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import Field, model_validator
+from pydantic import Field, NonNegativeInt, model_validator
 
 from imagette.recipe.section import Section
 
@@ -117,6 +117,8 @@ class SpeedNet(Model):
     """Leave the scales of batch normalisation at 1: the convolution behind them can learn them as well."""
     logit_scale: Annotated[float, Field(gt=0)] = 1.0
     """What the logits are multiplied by: less than 1 (1/9 in the source) begins unsure, and bears a higher rate."""
+    freeze_stem: NonNegativeInt = 0
+    """Epochs after which the bias of the stem, all that it learns, stays as it is, and steps grow cheaper; 0: never."""
 
     @model_validator(mode="after")
     def _three_convolutions_for_a_shortcut(self) -> Self:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
-from imagette.recipe.models import CNN, LinearByHand, ModelSpec, SpeedNet, narrower, with_widths
+from imagette.recipe.models import CNN, LinearByHand, ModelSpec, narrower, with_widths
 from imagette.recipe.optimizers import Adam, Constant, Monitor, OptimSpec, Plateau, ScheduleSpec
 from imagette.recipe.section import Section
 from imagette.recipe.strength import Strength
@@ -117,9 +118,6 @@ class Train(Section):
     """Share of the label spread over all classes, so that the net does not grow over-sure."""
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Decay per step of a moving average of the weights, which is then what is evaluated and kept; 0: none."""
-    freeze_stem: NonNegativeInt = 0
-    """Epochs after which the bias of a computed stem, all that it learns, stays as it is, and steps grow cheaper; 0:
-    never. For model ``speednet``."""
     lookahead: NonNegativeInt = 0
     """Every so many steps, return a part of the way to slow weights that follow, a larger part towards the end; 0:
     never. It averages out the noise of a high rate within few epochs; 5 is usual (Zhang et al., 2019)."""
@@ -203,15 +201,6 @@ class Recipe(Section):
         return self
 
     @model_validator(mode="after")
-    def _freezing_needs_a_stem(self) -> Self:
-        if self.train.freeze_stem and not isinstance(self.model, SpeedNet):
-            raise ValueError(
-                f"train.freeze_stem = {self.train.freeze_stem}, but model {self.model.name!r} has no computed stem; "
-                "set it to 0, or take model.name = 'speednet'"
-            )
-        return self
-
-    @model_validator(mode="after")
     def _proxy_needs_widths(self) -> Self:
         if self.train.keep_hardest < 1 and narrower(self.model) is None:
             *others, last = with_widths()
@@ -229,11 +218,16 @@ class Recipe(Section):
         return self
 
     @classmethod
-    def load(cls, target: str, overrides: tuple[str, ...] | list[str] = (), strength: Strength = "fast") -> Recipe:
-        """Load a recipe by name, from a TOML file, or for a path to your own images.
+    def load(
+        cls,
+        target: str | os.PathLike[str],
+        overrides: tuple[str, ...] | list[str] = (),
+        strength: Strength = "fast",
+    ) -> Recipe:
+        """Load a recipe by name, from a TOML file or a run's folder, or for a path to your own images.
 
         Args:
-            target: a shipped recipe's name, a ``.toml`` file, or a path to images.
+            target: a shipped recipe's name, a ``.toml`` file, a run's folder, or a path to images.
             overrides: dotted assignments such as ``"optim.lr=0.02"``.
             strength: ``fast``, ``balanced`` or ``best``: how much time goes into accuracy, where a recipe comes in
                 several; ``fashion-mnist`` in strength ``best`` is the recipe ``fashion-mnist-best``.

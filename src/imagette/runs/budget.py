@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -10,7 +11,9 @@ from typing import Any
 from imagette.core.errors import InputError
 from imagette.data import load as data
 from imagette.engine.estimate import Estimate, estimate
+from imagette.optim.schedules import bounds
 from imagette.recipe.load import strengths
+from imagette.recipe.models import SpeedNet
 from imagette.recipe.schema import Recipe
 
 FILLED = 0.9  # of the time is planned for: other programs come and go
@@ -19,14 +22,14 @@ LEAST = 0.5  # share of its epochs that a recipe must be given: with fewer, a fa
 MOST = 3.0  # times its epochs; more would hardly help
 
 
-def within_budget(target: str, seconds: float, overrides: Sequence[str] = ()) -> Recipe:
+def within_budget(target: str | os.PathLike[str], seconds: float, overrides: Sequence[str] = ()) -> Recipe:
     """Choose a recipe's strength and epochs so that training and testing take a given time here.
 
     A few steps of each strength are timed, from fast to best, as long as the time is enough for at least half of its
     epochs. Where not even one epoch of the fastest fits, it trains on a part of the images.
 
     Args:
-        target: a shipped recipe's name, a ``.toml`` file, or a path to your own images.
+        target: a shipped recipe's name, a ``.toml`` file, a run's folder, or a path to your own images.
         seconds: for all, from now to the tested run.
         overrides: dotted assignments, as in ``Recipe.load``; not of ``train.epochs``, which this decides.
 
@@ -62,7 +65,7 @@ def scaled(recipe: Recipe, costs: Estimate, images: int, seconds: float) -> Reci
     """Give a recipe the epochs that fit into a time or, where not one does, the images.
 
     Args:
-        recipe: to be scaled; what its schedule counts in epochs keeps its share.
+        recipe: to be scaled; what it counts in epochs keeps its share.
         costs: of that recipe.
         images: the number that it trains on.
         seconds: from the loaded images to the last figure.
@@ -83,19 +86,32 @@ def scaled(recipe: Recipe, costs: Estimate, images: int, seconds: float) -> Reci
             f"and testing take {costs.fixed:.1f} s, and an epoch {costs.epoch:.1f} s",
             hint=f"give {math.ceil((costs.fixed + costs.epoch - seconds) / FILLED)} s more",
         )
-    changes = {"train.epochs": max(epochs, 1), **_moved(recipe, max(epochs, 1) / recipe.train.epochs)}
+    changes = {"train.epochs": max(epochs, 1), **_moved(recipe, max(epochs, 1))}
     return recipe.replace(**changes if epochs else changes | {"data.limit": limit})
 
 
-def _moved(recipe: Recipe, ratio: float) -> dict[str, Any]:
-    """Keep what a schedule counts in epochs at its share of the training."""
+def _moved(recipe: Recipe, epochs: int) -> dict[str, Any]:
+    """Keep what a recipe counts in epochs at its share of the training."""
+    ratio = epochs / recipe.train.epochs
+
+    def share(value: int) -> int:
+        return max(min(1, value), round(value * ratio))
+
     moved: dict[str, Any] = {}
     for key, value in dict(recipe.schedule).items():
         match key:
             case "warmup" | "anneal":
                 moved[key] = value * ratio
-            case "every":
-                moved[key] = max(1, round(value * ratio))
+            case "every" | "patience" | "cooldown":
+                moved[key] = share(value)
             case "milestones" | "restarts":
-                moved[key] = tuple(sorted({max(1, round(epoch * ratio)) for epoch in value}))
-    return {f"schedule.{key}": value for key, value in moved.items()}
+                moved[key] = tuple(sorted({share(epoch) for epoch in value}))
+    if "anneal" in moved:  # rounding may leave less of the last phase
+        *_, start, end = bounds(recipe.schedule.model_copy(update=moved), epochs)
+        moved["anneal"] = min(moved["anneal"], end - start)
+    counted = {f"schedule.{key}": value for key, value in moved.items()} | {
+        "train.early_stop": share(recipe.train.early_stop)
+    }
+    if isinstance(recipe.model, SpeedNet):
+        counted["model.freeze_stem"] = share(recipe.model.freeze_stem)
+    return counted

@@ -31,7 +31,7 @@ from imagette.runs.session import RunEvent, Session
 PathLike = str | os.PathLike[str]
 
 
-def stream(recipe: Recipe | str, *, model: nn.Module | None = None, runs: PathLike = "runs") -> Iterator[RunEvent]:
+def stream(recipe: Recipe | PathLike, *, model: nn.Module | None = None, runs: PathLike = "runs") -> Iterator[RunEvent]:
     """Train a recipe in a new run folder, event by event.
 
     Args:
@@ -54,7 +54,7 @@ def stream(recipe: Recipe | str, *, model: nn.Module | None = None, runs: PathLi
         >>> [type(event).__name__ for event in stream(digits, runs=tempfile.mkdtemp())][-1]
         'Tested'
     """
-    recipe = Recipe.load(recipe) if isinstance(recipe, str) else recipe
+    recipe = recipe if isinstance(recipe, Recipe) else Recipe.load(recipe)
     if model is not None:
         recipe = recipe.replace(**{"model.name": "custom"})
     recipe = _absolute(recipe)
@@ -73,7 +73,7 @@ def stream(recipe: Recipe | str, *, model: nn.Module | None = None, runs: PathLi
 
 
 def train(
-    recipe: Recipe | str, *, model: nn.Module | None = None, runs: PathLike = "runs", progress: bool = True
+    recipe: Recipe | PathLike, *, model: nn.Module | None = None, runs: PathLike = "runs", progress: bool = True
 ) -> Run:
     """Train a recipe to the end and test it once.
 
@@ -204,7 +204,8 @@ def _extended(
     plan = Plan.from_dict(environment["plan"])
     training = Training(recipe, splits.train, splits.validation, plan, model)
     training.restore(saved.tensors, saved.facts)
-    training.progress.early, training.progress.patient_from = False, training.progress.epoch
+    if training.progress.early:
+        training.progress.early, training.progress.patient_from = False, training.progress.epoch
     clock.split("prepare")
     folder = RunFolder.create(
         Path(runs or parent.path.parent), recipe, _environment(plan, splits) | {"extends": str(parent.path.resolve())}

@@ -52,11 +52,21 @@ class Recorder:
         try:
             with (self.folder / name).open("a", encoding="utf-8") as file:
                 file.write(_lines([[values[column] for column in columns]]))
-                if isinstance(event, EpochDone):  # a checkpoint follows, and must not know more than the table
-                    file.flush()
-                    os.fsync(file.fileno())
         except OSError as error:
             raise write_fault(self.folder / name, error) from error
+
+    def sync(self) -> None:
+        """Make the rows durable: a checkpoint, which follows, must not know more than the tables.
+
+        Raises:
+            EnvironmentFault: when the disk refuses.
+        """
+        for name, _ in _FILES.values():
+            try:
+                with (self.folder / name).open("rb") as file:
+                    os.fsync(file.fileno())
+            except OSError as error:
+                raise write_fault(self.folder / name, error) from error
 
 
 def read_rows(file: Path) -> list[dict[str, str]]:

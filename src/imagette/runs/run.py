@@ -18,6 +18,7 @@ from imagette.data import load as data
 from imagette.data import unlabelled
 from imagette.data.imageset import ImageSet
 from imagette.data.splits import Splits
+from imagette.engine import device as devices
 from imagette.engine.predictor import Prediction, Predictor, Preprocessing
 from imagette.recipe.schema import Recipe
 from imagette.runs.checkpoint import load_tensors
@@ -99,7 +100,7 @@ class Run:
 
     @cached_property
     def predictor(self) -> Predictor:
-        """The trained model with its names and preprocessing.
+        """The trained model with its names and preprocessing, on the device that it was trained on, or on the CPU.
 
         Raises:
             InputError: when the run has no model yet, or its files are damaged.
@@ -122,7 +123,8 @@ class Run:
             raise InputError(f"{self.path}/model.safetensors does not fit the recipe's model: {error}") from error
         channels_last = facts["channels_last"]
         layout = torch.channels_last if channels_last else torch.contiguous_format
-        module = module.to(memory_format=layout)  # type: ignore[call-overload]
+        device = devices.present(self.environment["plan"]["device"])
+        module = module.to(device, memory_format=layout)  # type: ignore[call-overload]
         torch.set_num_threads(facts["threads"])  # the last bits of a figure depend on it
         batch_size = self._recipe.evaluate.batch_size if self._recipe else facts["batch_size"]
         spec, without_eval = self.recipe.evaluate, self.recipe.traps.test_without_eval

@@ -80,10 +80,11 @@ class Session:
                 self._checkpoint()  # also shows, before the first step, that the folder can be written
                 yield started
                 yield from self._train()
-                yield self._finish()
+                tested = self._finish()
             except BaseException as error:
                 self._note_end(error)
                 raise
+        yield tested
 
     def _ask_to_stop(self) -> None:
         self.training.stop = True
@@ -102,11 +103,14 @@ class Session:
                 )
 
     def _checkpoint(self) -> None:
-        progress = self.training.progress
+        progress, recipe = self.training.progress, self.training.recipe
         tensors, facts = self.training.state()
-        facts["recipe"] = self.training.recipe.model_dump(mode="json")
+        facts["recipe"] = recipe.model_dump(mode="json")
+        self.recorder.sync()
         checkpoint.save(self.run.folder.checkpoints, tensors, facts, progress.step)
-        self.run.folder.set_status(state="running", epoch=progress.epoch, step=progress.step, message="")
+        self.run.folder.set_status(
+            state="running", epoch=progress.epoch, epochs=recipe.train.epochs, step=progress.step, message=""
+        )
         self.saved_at = time.monotonic()
 
     def _finish(self) -> Tested:

@@ -80,7 +80,6 @@ class Augmentation:
         self._before = _before_normalising(spec, shape, device)
         self._after = _after_normalising(spec, shape)
         self._mix = _mixing(spec, shape, classes)
-        self.mixes = self._mix is not None
         self._operations: list[Drawing] = [
             operation for operation in (self._move, *self._before, *self._after, self._mix) if operation is not None
         ]

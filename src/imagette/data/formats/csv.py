@@ -78,11 +78,13 @@ def _path_and_label(path: Path) -> tuple[int, int] | None:
 def _read_paths(path: Path, columns: tuple[int, int], wanted: Wanted) -> ImageSet:
     listing = Listing()
     lines = [line for block in blocks(path) for line in block][1:]
-    for line, cells in zip(lines, csv.reader(line.text for line in lines), strict=True):
+    reader = csv.reader(f"{line.text}\n" for line in lines)
+    for cells in reader:  # a quoted cell may go over several lines
+        number = lines[reader.line_num - 1].number
         if len(cells) <= max(columns) or not all(cells[column].strip() for column in columns):
-            raise InputError(f"{printable(path)}:{line.number}: a path or a label is missing")
+            raise InputError(f"{printable(path)}:{number}: a path or a label is missing")
         file, name = cells[columns[0]].strip(), printable(cells[columns[1]].strip())
-        listing.files.append(_file(path, line.number, file, wanted))
+        listing.files.append(_file(path, number, file, wanted))
         listing.names.append(name)
         listing.places.append(printable(file))
     if not lines:

@@ -8,12 +8,11 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from imagette.core.errors import EnvironmentFault, InputError
+from imagette.core.errors import InputError
 from imagette.data.formats.gz import GZIP, gunzip
 from imagette.data.imageset import Images, Labels
 
@@ -21,35 +20,6 @@ LIMIT = 1 << 32  # bytes in one file, packed or not
 UNSIGNED_BYTE = 0x08
 DIMENSIONS = range(1, 5)
 Arrays = tuple[Images, Labels]
-
-
-def read(path: Path) -> npt.NDArray[np.uint8]:
-    """Read an IDX file of unsigned bytes, gzipped or not.
-
-    Args:
-        path: such as ``train-images-idx3-ubyte.gz``.
-
-    Returns:
-        (N,) for labels, (N, H, W) for images; uint8.
-
-    Raises:
-        InputError: when it is no such file, cut off, or too long; with the path and the number of bytes.
-        EnvironmentFault: when it cannot be read.
-
-    Example:
-        >>> import tempfile
-        >>> path = Path(tempfile.mkdtemp()) / "labels-idx1-ubyte"
-        >>> _ = path.write_bytes(bytes([0, 0, 8, 1, 0, 0, 0, 2, 7, 9]))
-        >>> read(path).tolist()
-        [7, 9]
-    """
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: no such file") from error
-    except OSError as error:
-        raise EnvironmentFault(f"{path}: cannot be read: {error.strerror or error}") from error
-    return parse(data, str(path))
 
 
 def parse(data: bytes, where: str) -> npt.NDArray[np.uint8]:
@@ -60,7 +30,11 @@ def parse(data: bytes, where: str) -> npt.NDArray[np.uint8]:
         where: the file's name, for messages.
 
     Raises:
-        InputError: as ``read``.
+        InputError: when it is no such file, cut off, or too long; with its name and the number of bytes.
+
+    Example:
+        >>> parse(bytes([0, 0, 8, 1, 0, 0, 0, 2, 7, 9]), "labels").tolist()
+        [7, 9]
     """
     if data.startswith(GZIP):
         data = gunzip(data, LIMIT, where)

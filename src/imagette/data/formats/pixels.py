@@ -8,6 +8,7 @@ before all blue (as CIFAR's binary files have them).
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from contextlib import closing
 from math import isqrt
@@ -131,8 +132,10 @@ class _Table:
     def parse(self, block: Sequence[Line]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
         """Read rows: (n, pixels) uint8 and (n,) int64, the latter empty without labels."""
         try:
-            values = np.loadtxt([line.text for line in block], np.int32, delimiter=",", comments=None, ndmin=2)
-        except ValueError as error:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", DeprecationWarning)  # numpy before 2.3 cuts 0.5 off to 0, and warns
+                values = np.loadtxt([line.text for line in block], np.int32, delimiter=",", comments=None, ndmin=2)
+        except (ValueError, DeprecationWarning) as error:
             raise self._fault(block) from error
         if values.shape != (len(block), self.width):
             raise self._fault(block)

@@ -52,6 +52,14 @@ def test_train_ends_with_figure_place_and_next_commands(call, nowhere) -> None:
     ]
 
 
+def test_what_is_tried_next_after_an_annealing_is_no_extension(call, nowhere) -> None:
+    constant = ("model.name=linear", "train.threads=1", "schedule.name=constant", "train.epochs=1", "--quiet")
+    assert "imagette extend runs/digits-1" in call("train", "digits", *constant).out
+    annealed = call("extend", "runs/digits-1", "--epochs", 1, "--anneal", "--quiet")
+    assert "imagette test runs/digits-2" in annealed.out
+    assert "imagette extend" not in annealed.out
+
+
 def test_without_quiet_progress_goes_to_stderr(call, nowhere) -> None:
     answer = call("train", "digits", "train.epochs=1", "model.name=linear", "train.threads=1")
     first = answer.err.splitlines()[0]

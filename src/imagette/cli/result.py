@@ -26,7 +26,13 @@ def announce(run: Run) -> None:
     from imagette.report import page
 
     folder = shlex.quote(inert(run.path))
-    epochs = max(1, run.recipe.train.epochs // 2)
+    commands = {
+        f"imagette test {folder}": "the figures of every class, and what is mistaken for what",
+        f"imagette predict {folder} IMAGES...": "classify your own images",
+    }
+    if not getattr(run.recipe.schedule, "anneal", 0):  # an annealed rate has come to its end
+        epochs = max(1, run.recipe.train.epochs // 2)
+        commands[f"imagette extend {folder} --epochs {epochs}"] = "train on, in a new run"
     click.echo(f"test accuracy  {accuracy_text(run.summary['test'], run.recipe.evaluate.confidence)}")
     click.echo(f"run            {inert(run.path)}")
     try:
@@ -34,9 +40,5 @@ def announce(run: Run) -> None:
     except ImagetteError as error:  # the training is done and well, whatever became of its page
         say(f"the page could not be written: {error}")
     click.echo("\ntry next:")
-    for command, gives in (
-        (f"imagette test {folder}", "the figures of every class, and what is mistaken for what"),
-        (f"imagette predict {folder} IMAGES...", "classify your own images"),
-        (f"imagette extend {folder} --epochs {epochs}", "train on, in a new run"),
-    ):
+    for command, gives in commands.items():
         click.echo(f"  {command:{len(folder) + 29}}  {gives}")

@@ -241,6 +241,13 @@ def test_a_quoted_cell_may_go_over_several_lines(pictures):
     assert ".csv:5: " in fault(written(pictures / "b.csv", [*rows[:4], "gone.png,cat,-"]))
 
 
+def test_a_quote_that_is_left_open_is_named(pictures):
+    rows = ["path,label,caption", '0.png,cat,"open', *["1.png,dog,one"] * 20_000]
+    message = fault(written(pictures / "a.csv", rows))
+    assert "field larger than field limit" in message
+    assert "a.csv:" in message
+
+
 @pytest.mark.parametrize("row", ["gone.png,cat", ",cat", "0.png,", "0.png"])
 def test_a_bad_row_of_paths_is_named_with_its_line(pictures, row):
     assert ".csv:3: " in fault(written(pictures / "a.csv", ["path,label", "0.png,dog", row]))

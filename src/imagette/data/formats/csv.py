@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from imagette.data.formats.folder import Listing, read_listing
 from imagette.data.formats.images import Wanted
 from imagette.data.formats.labels import from_numbers
 from imagette.data.formats.pixels import LABEL_COLUMNS, read_pixels
-from imagette.data.formats.text import blocks, first_line
+from imagette.data.formats.text import Line, blocks, first_line
 from imagette.data.imageset import Images, ImageSet
 from imagette.data.importcache import cached
 from imagette.data.splits import Parts
@@ -78,9 +79,7 @@ def _path_and_label(path: Path) -> tuple[int, int] | None:
 def _read_paths(path: Path, columns: tuple[int, int], wanted: Wanted) -> ImageSet:
     listing = Listing()
     lines = [line for block in blocks(path) for line in block][1:]
-    reader = csv.reader(f"{line.text}\n" for line in lines)
-    for cells in reader:  # a quoted cell may go over several lines
-        number = lines[reader.line_num - 1].number
+    for number, cells in _rows(path, lines):
         if len(cells) <= max(columns) or not all(cells[column].strip() for column in columns):
             raise InputError(f"{printable(path)}:{number}: a path or a label is missing")
         file, name = cells[columns[0]].strip(), printable(cells[columns[1]].strip())
@@ -91,6 +90,18 @@ def _read_paths(path: Path, columns: tuple[int, int], wanted: Wanted) -> ImageSe
         raise InputError(f"{printable(path)}: holds no rows")
     listing.classes = sorted(set(listing.names))
     return read_listing(listing, path, wanted, {"source": "csv of paths", "path": printable(path)})
+
+
+def _rows(path: Path, lines: Sequence[Line]) -> Iterator[tuple[int, list[str]]]:
+    """Yield each row with the number of the line that it ends in: a quoted cell may go over several."""
+    reader = csv.reader(f"{line.text}\n" for line in lines)
+    try:
+        for cells in reader:
+            yield lines[reader.line_num - 1].number, cells
+    except csv.Error as error:
+        raise InputError(
+            f"{printable(path)}:{lines[reader.line_num - 1].number}: {error}", hint='is a quote (") left open?'
+        ) from error
 
 
 def _file(path: Path, line: int, name: str, wanted: Wanted) -> File:

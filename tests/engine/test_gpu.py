@@ -1,0 +1,92 @@
+"""On an NVIDIA GPU: the same loop learns, stops and goes on, and a run is tested where it was trained."""
+
+from __future__ import annotations
+
+import copy
+from itertools import takewhile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import imagette
+from imagette.core.errors import Diverged
+from imagette.data.imageset import ImageSet
+from imagette.engine.events import EpochDone
+from imagette.engine.loop import Training
+from imagette.recipe.schema import Recipe
+
+GPU = "cuda"
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
+
+Digits = tuple[ImageSet, ImageSet]
+SPEEDNET = ("model.name=speednet", "model.widths=[16,32]", "model.freeze_stem=2")
+WAYS = {
+    "adam": (),
+    "everything": (
+        "model.dropout=0.1", "train.ema=0.9", "train.lookahead=5", "train.label_smoothing=0.1", "optim.clip_norm=1.0",
+        "augment.crop_padding=1", "augment.rotation=5", "augment.erase=0.1", "augment.mixup=0.1",
+    ),
+    "speed net, muon": (*SPEEDNET, "optim.name=muon", "optim.lr=0.05", "augment.cutout=1"),
+    "speed net, chosen images": (*SPEEDNET, "train.keep_hardest=0.5", "optim.name=adamw"),
+    "images in the machine's memory": ("data.keep_in=host",),
+    "compiled": ("train.compile=on",),
+    "float32": ("train.precision=float32",),
+}  # fmt: skip
+
+
+def recipe(*overrides: str) -> Recipe:
+    few = ("train.epochs=20", "train.batch_size=50", "optim.lr=0.01", f"train.device={GPU}")
+    return Recipe.load(str(Path(__file__).parent / "plain.toml"), [*few, *overrides])
+
+
+def accuracy(training: Training, images: ImageSet) -> float:
+    return float((training.predictor().predict(images.images).labels == images.labels).mean())
+
+
+@pytest.mark.parametrize("name", ["auto", GPU, f"{GPU}:0"])
+def test_a_gpu_is_used_under_each_of_its_names(digits: Digits, name: str) -> None:
+    training = Training(recipe(f"train.device={name}", "train.epochs=1"), *digits)
+    list(training.events())
+    assert {parameter.device.type for parameter in training.module.parameters()} == {GPU}
+
+
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+def test_whatever_a_recipe_asks_for_is_learned(digits: Digits, way: tuple[str, ...]) -> None:
+    training = Training(recipe(*way), *digits)
+    list(training.events())
+    assert accuracy(training, digits[1]) > 0.75
+
+
+@pytest.mark.parametrize("way", ["everything", "speed net, muon", "speed net, chosen images"])
+def test_a_restored_training_goes_on_bit_for_bit(digits: Digits, way: str) -> None:
+    spec = recipe(*WAYS[way], "train.epochs=3")
+    whole, first, second = (Training(spec, *digits) for _ in range(3))
+    list(whole.events())
+    list(takewhile(lambda event: not isinstance(event, EpochDone), first.events()))
+    second.restore(*copy.deepcopy(first.state()))
+    list(second.events())
+    ours, theirs = second.state()[0], whole.state()[0]
+    assert all(torch.equal(value, theirs[name]) for name, value in ours.items())
+
+
+def test_a_bad_gradient_leaves_finite_weights(digits: Digits) -> None:
+    training = Training(recipe("optim.name=sgd", "optim.lr=1e30"), *digits)
+    with pytest.raises(Diverged):
+        list(training.events())
+    assert all(value.isfinite().all() for value in training.module.parameters())
+
+
+def test_a_run_is_tested_where_it_was_trained_and_answers_alike_on_the_cpu(tmp_path: Path) -> None:
+    run = imagette.train(recipe("train.epochs=3"), runs=tmp_path, progress=False)
+    assert run.predictor.device.type == GPU
+    assert run.test() == run.summary["test"]
+    test = run.splits.test.images
+    there = run.predictor.logits(test)
+    opened = imagette.load(run.path)
+    facts = opened.environment
+    facts["plan"]["device"] = "cpu"  # as on a machine without a GPU
+    opened.folder.write("environment.json", facts)
+    assert opened.predictor.device.type == "cpu"
+    assert np.allclose(opened.predictor.logits(test), there, atol=1e-2)

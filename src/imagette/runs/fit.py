@@ -131,7 +131,7 @@ def extend(
 
     Schedules that do not depend on the length (constant, step, multistep, plateau) go on as if the epochs had been
     asked for at first. Cosine, one-cycle and linear have come to their end: they start anew over the added epochs,
-    from ``factor`` times the rate; so do constant, step and multistep if a factor is given. Every way the new run's
+    from ``factor`` times the rate; so do constant, step and multistep if a factor is given. In each case the new run's
     recipe, trained from nothing by the same plan, gives the same weights (unless the old run stopped early: then its
     schedule was made for more epochs than it had).
 

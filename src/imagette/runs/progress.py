@@ -88,15 +88,12 @@ class _Bar(_Lines):
         )
         self.task = TaskID(0)
 
-    def __enter__(self) -> None:
-        pass  # the bar begins with the training: until then, loading may show one of its own
-
     def __exit__(self, *_: object) -> None:
         self.progress.stop()
 
     def start(self, event: Started) -> None:
         super().start(event)
-        self.progress.start()
+        self.progress.start()  # not sooner: loading may show a bar of its own
         total, epoch = event.epochs * event.steps_per_epoch, event.step // event.steps_per_epoch + 1
         self.task = self.progress.add_task(
             "", total=total, completed=event.step, epoch=epoch, epochs=event.epochs, figures=""

@@ -30,7 +30,7 @@ def parse(data: bytes, where: str) -> npt.NDArray[np.uint8]:
         where: the file's name, for messages.
 
     Raises:
-        InputError: when it is no such file, cut off, or too long; with its name and the number of bytes.
+        InputError: when they are not such a file's, cut off, or too many; with the file's name and the number of bytes.
 
     Example:
         >>> parse(bytes([0, 0, 8, 1, 0, 0, 0, 2, 7, 9]), "labels").tolist()

@@ -163,6 +163,12 @@ def send_all(handler: Handler, body: bytes) -> None:
     handler.wfile.write(body)
 
 
+def send_all_in_lower_case(handler: Handler, body: bytes) -> None:
+    """The same, with headers spelt as some proxies do."""
+    handler.head(200, content_length=len(body))
+    handler.wfile.write(body)
+
+
 def status(code: int) -> Action:
     return lambda handler, _: handler.head(code, Content_Length=0)
 

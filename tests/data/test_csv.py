@@ -170,6 +170,10 @@ def test_a_file_without_images_is_refused(tmp_path, lines, message):
     assert message in fault(written(tmp_path / "a.csv", lines))
 
 
+def test_a_first_line_of_one_endless_cell_is_refused(tmp_path):
+    assert "field larger" in fault(written(tmp_path / "a.csv", ["x" * 200_000, "1,2"]))
+
+
 def test_a_cut_off_and_a_damaged_gzip_file_are_told_apart(tmp_path):
     path = written(tmp_path / "a.csv.gz", [HEADER, *ROWS])
     whole = path.read_bytes()

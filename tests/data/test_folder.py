@@ -71,6 +71,16 @@ def test_a_test_folder_without_classes_is_not_used_and_that_is_said(tmp_path):
     assert "holds no class folders" in parts.train.provenance["notes"][0]
 
 
+def test_folders_that_a_folder_called_train_puts_aside_are_named(tmp_path):
+    for name in ("bus", "train/steam", "train/diesel"):
+        picture(tmp_path / name / "1.png")
+    (tmp_path / "notes").mkdir()
+    train = read(tmp_path).train
+    assert train.classes == ("diesel", "steam")
+    (note,) = train.provenance["notes"]
+    assert note.endswith("the images in bus")
+
+
 def test_one_folder_of_class_folders_with_folders_inside(tmp_path):
     picture(tmp_path / "b" / "deep" / "er" / "1.png", 1)
     picture(tmp_path / "a" / "2.PNG", 2)

@@ -84,6 +84,15 @@ def test_a_turned_picture_is_put_upright(tmp_path, suffix, orientation):
     assert ("EXIF orientation applied" in done) == (orientation > 1)
 
 
+def test_a_turn_that_does_not_exist_is_none(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 9
+    path = saved(tmp_path / "a.jpg", Image.new("L", (6, 3)), exif=exif)
+    assert (header(path).width, header(path).height) == (6, 3)
+    assert decode(path)[0].shape == (1, 3, 6)
+    assert decode(path)[1] == []
+
+
 def test_a_damaged_exif_note_does_not_make_an_image_unreadable(tmp_path, recwarn):
     path = saved(tmp_path / "a.jpg", Image.new("L", (8, 8), 99), exif=b"Exif\x00\x00II*\x00\xff\xff\xff\x7f")
     assert read_images([path], (1, 8, 8))[0].tolist() == [[[[99] * 8] * 8]]

@@ -102,6 +102,23 @@ def test_test_images_from_a_path_of_their_own_by_name(pictures, capsys):
     assert "no test images of: cat, dog" in capsys.readouterr().err
 
 
+def test_numbers_that_a_test_file_names_itself_go_by_those_names(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (30, 4, 4), np.uint8)
+    labels = np.arange(20) % 2
+    np.savez(tmp_path / "a.npz", images=pixels[:20], labels=labels, classes=["cat", "dog"])
+    np.savez(tmp_path / "b.npz", images=pixels[20:], labels=np.zeros(10, int), classes=["dog", "cat"])
+    for part, names, rows in (("a", "cat\ndog\n", labels), ("b", "dog\ncat\n", [0] * 10)):
+        (tmp_path / part).mkdir()
+        (tmp_path / part / "classes.txt").write_text(names)
+        lines = [",".join(map(str, (label, *range(i, i + 16)))) for i, label in enumerate(rows)]
+        (tmp_path / part / "x.csv").write_text("\n".join(["label," + ",".join(f"pixel{i}" for i in range(16)), *lines]))
+    for train, test in (("a.npz", "b.npz"), ("a/x.csv", "b/x.csv"), ("a.npz", "b/x.csv")):
+        splits = load(data(tmp_path / train, test_path=str(tmp_path / test)))
+        assert splits.test.counts() == {"cat": 0, "dog": 10}
+    np.savez(tmp_path / "c.npz", images=pixels[20:], labels=np.zeros(10, int), classes=["dogs", "cat"])
+    assert "class 'dogs' is not among the classes" in fault(data(tmp_path / "a.npz", test_path=str(tmp_path / "c.npz")))
+
+
 def test_test_images_are_resized_once_as_for_a_prediction(tmp_path):
     pixels = np.random.default_rng(0).integers(0, 256, (8, 28, 28), np.uint8)
     np.savez(tmp_path / "a.npz", x_train=pixels, y_train=np.arange(8) % 2)
@@ -117,6 +134,21 @@ def test_copies_of_training_images_in_the_test_set_are_counted_and_said(pictures
     splits = load(data(pictures, test_path=str(pictures)))
     assert splits.test.provenance["copies_of_training_images"] == 120
     assert "120 of 120 test images are exact copies of training images" in capsys.readouterr().err
+
+
+def test_a_copy_is_counted_once_where_training_and_validation_both_hold_it(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 4, 4), np.uint8)
+    few = {"x_val": pixels[:2], "y_val": [0, 1], "x_test": pixels[:2], "y_test": [0, 1]}
+    np.savez(tmp_path / "a.npz", x_train=pixels, y_train=np.arange(20) % 2, **few)
+    assert load(data(tmp_path / "a.npz")).test.provenance["copies_of_training_images"] == 2
+
+
+def test_a_limit_is_exact_where_rare_classes_cannot_give(tmp_path):
+    labels = [0, 1, *[2] * 100]
+    pixels = np.random.default_rng(0).integers(0, 256, (102, 4, 4), np.uint8)
+    np.savez(tmp_path / "a.npz", x_train=pixels, y_train=labels, x_test=pixels[:3], y_test=[0, 1, 2])
+    splits = load(data(tmp_path / "a.npz", limit=3, validation=0))
+    assert splits.train.counts() == {"0": 1, "1": 1, "2": 1}
 
 
 def test_a_single_class_is_refused(pictures):
@@ -231,11 +263,23 @@ def test_a_damaged_cache_is_replaced(pictures, capsys):
     first = load(data(pictures))
     (kept,) = (cache_folder() / "imports").glob("*.npz")
     whole = kept.read_bytes()
-    for damage in (whole[: len(whole) // 2], b"", whole[:2000] + b"?" + whole[2001:]):
+    entry = whole.rindex(b"PK\x01\x02")  # of the last array: its flags are at 8, its compression at 10
+    encrypted = whole[: entry + 8] + b"\x01" + whole[entry + 9 :]
+    packed = whole[: entry + 10] + b"\x63" + whole[entry + 11 :]
+    for damage in (whole[: len(whole) // 2], b"", whole[:2000] + b"?" + whole[2001:], encrypted, packed):
         kept.write_bytes(damage)
         assert load(data(pictures)).train.fingerprint == first.train.fingerprint
         assert "imported anew" in capsys.readouterr().err
         assert kept.read_bytes() == whole or kept.stat().st_size == len(whole)
+
+
+def test_what_a_killed_import_left_is_swept_away(pictures):
+    load(data(pictures))
+    (kept,) = (cache_folder() / "imports").glob("*.npz")
+    half = kept.with_name(f".{kept.name}.abc.tmp")
+    half.write_bytes(b"half")
+    load(data(pictures, size=3))
+    assert not half.exists()
 
 
 def test_two_imports_at_once_are_one(pictures):

@@ -102,8 +102,8 @@ def test_the_split_off_images_are_those_that_their_ids_name(tmp_path):
 def test_copies_are_found_in_every_block(tmp_path, monkeypatch):
     splits = load(Data(path=str(colours(tmp_path / "a.npz"))))
     monkeypatch.setattr(mapped, "BLOCK", 100 * 32 * 32 * 3)
-    assert duplicates(splits.train, splits.train.take([0, 99, 100, len(splits.train) - 1])) == 4
-    assert duplicates(splits.train, splits.test) == 0
+    assert duplicates([splits.train], splits.train.take([0, 99, 100, len(splits.train) - 1])) == 4
+    assert duplicates([splits.train], splits.test) == 0
 
 
 def test_a_cache_that_cannot_be_written_is_said(tmp_path, monkeypatch):

@@ -116,6 +116,7 @@ def test_names_as_labels_and_names_of_classes(tmp_path):
     ("arrays", "message"),
     [
         ({"images": GRAY}, "holds images"),
+        ({"images": GRAY[:0], "labels": LABELS[:0]}, "images holds no images"),
         ({"images": GRAY, "labels": LABELS[:5]}, "labels has shape (5,)"),
         ({"images": GRAY, "labels": np.eye(6)}, "labels has shape (6, 6)"),
         ({"images": GRAY, "labels": LABELS.astype(float)}, "float64"),
@@ -139,17 +140,18 @@ def test_a_pickle_inside_is_refused_and_never_executed(tmp_path, capsys):
     assert "executed" not in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("damage", ["truncated", "no archive", "flipped"])
+@pytest.mark.parametrize("damage", ["truncated", "no archive", "flipped", "encrypted"])
 def test_a_damaged_file_is_refused(tmp_path, damage):
     path = tmp_path / "a.npz"
     np.savez(path, images=GRAY, labels=LABELS)
     content = path.read_bytes()
-    at = content.index(GRAY.tobytes())
+    at, entry = content.index(GRAY.tobytes()), content.index(b"PK\x01\x02")
     path.write_bytes(
         {
             "truncated": content[:-40],
             "no archive": b"hello",
             "flipped": content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :],
+            "encrypted": content[: entry + 8] + b"\x01" + content[entry + 9 :],
         }[damage]
     )
     with pytest.raises(InputError, match=r"a\.npz: cannot be read"):

@@ -15,6 +15,7 @@ from data import server as web
 from imagette.core.errors import EnvironmentFault
 from imagette.data import fetch, http
 from imagette.data.checks import Unavailable
+from imagette.data.entry import File
 
 HERE = Path(__file__).parent
 
@@ -149,6 +150,14 @@ def test_a_mirror_may_compress_anew_but_not_change_the_contents(good, monkeypatc
     assert good.requests == []
 
 
+@pytest.mark.parametrize("action", [web.send_all, web.send_all_in_lower_case])
+def test_a_file_shorter_than_published_is_whole_when_its_length_is_told(bad, action, tmp_path):
+    body = web.small_files()[web.IMAGES]
+    bad.script[web.IMAGES] = [action]
+    http.download(f"{bad.address}/{web.IMAGES}", tmp_path / "a.gz", File("a.gz", len(body) + 60), lambda _: None)
+    assert (tmp_path / "a.gz").read_bytes() == body
+
+
 def test_a_redirect_is_followed(bad, good):
     bad.script[web.IMAGES] = [web.redirect(f"{good.address}/{web.IMAGES}")]
     assert_right(fetch_from(bad))
@@ -158,6 +167,14 @@ def test_a_redirect_from_https_to_http_is_refused():
     assert http.follow("https://a.example/f", "https://b.example/f") == "https://b.example/f"
     with pytest.raises(Unavailable, match=r"redirect from https to http:.* refused"):
         http.follow("https://a.example/f", "http://b.example/f")
+
+
+@pytest.mark.parametrize("address", ["http://[::1/f", "http://[zz]/f"])
+def test_what_is_no_address_is_a_source_that_does_not_answer(address, bad, tmp_path):
+    with pytest.raises(Unavailable, match=r"is no address|not an http or https address"):
+        http.download(address, tmp_path / "f", web.bundle("").files[0], lambda _: None)
+    bad.script[web.IMAGES] = [web.redirect(address)]
+    assert "is no address" in failure(bad)
 
 
 @pytest.mark.parametrize("action", [web.cut(100_000), web.stall(100_000)], ids=["cut", "stalled"])

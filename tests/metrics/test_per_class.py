@@ -18,6 +18,13 @@ def test_by_hand():
     assert (dog.recall_low, dog.recall_high) == wilson_interval(1, 2, 0.95)
 
 
+def test_narrow_integers_do_not_wrap():
+    labels = np.repeat(np.arange(20), 3)
+    for kind in (np.uint8, np.int8, np.uint64):
+        rows = per_class(labels.astype(kind), labels, list("abcdefghijklmnopqrst"))
+        assert all(row.recall == row.precision == 1 for row in rows)
+
+
 def test_a_class_without_images_has_no_recall():
     called, unseen = per_class([0, 0], [0, 1], ["a", "called", "unseen"])[1:]
     assert (called.support, called.recall, called.recall_low, called.recall_high) == (0, None, None, None)

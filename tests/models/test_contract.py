@@ -48,6 +48,12 @@ def some(n, shape):
     return images, torch.arange(n) % 5  # (n,)
 
 
+def prepared(net, images):
+    if hasattr(net, "prepare"):
+        net.prepare(images)
+    return net
+
+
 def loss_of(net, images, labels):
     return net.loss(images, labels) if hasattr(net, "loss") else cross_entropy(net(images), labels)
 
@@ -85,7 +91,7 @@ def test_the_least_size_trains_even_alone_in_a_batch(spec, wide):
     least = least_size(spec)
     shape = (1, least, 3 * least if wide else least)
     images, labels = some(1, shape)
-    loss_of(made(spec, shape).train(), images, labels).backward()
+    loss_of(prepared(made(spec, shape), images).train(), images, labels).backward()
 
 
 needing_size = pytest.mark.parametrize("spec", [spec for spec in VARIANTS if least_size(spec) > 1], ids=described)
@@ -104,7 +110,7 @@ def test_the_least_size_is_no_larger_than_it_must_be(spec):
     shape = (1, least_size(spec) - 1, least_size(spec) - 1)
     images, labels = some(1, shape)
     with pytest.raises((InputError, ValueError, RuntimeError)):
-        loss_of(FAMILIES[type(spec)].build(spec, shape, 5).train(), images, labels)
+        loss_of(prepared(FAMILIES[type(spec)].build(spec, shape, 5), images).train(), images, labels)
 
 
 @every_model

@@ -14,6 +14,7 @@ from typing import IO
 
 from imagette.data.checks import Mismatch, checked, limit
 from imagette.data.entry import File
+from imagette.data.mapped import ZIP_DAMAGE
 
 try:
     from lzma import LZMAError
@@ -23,7 +24,7 @@ except ImportError:  # some Pythons are built without it; tarfile then says so w
 LIMIT = 1 << 31  # bytes that an archive may unpack to, wanted or not
 AR = b"!<arch>\n"  # the first bytes of a Debian package
 AR_HEADER = struct.Struct("16s32x10s2x")  # of every part: its name, date and owner, size, an end mark
-DAMAGE = (tarfile.TarError, zipfile.BadZipFile, zlib.error, LZMAError, EOFError, OSError, NotImplementedError)
+DAMAGE = (*ZIP_DAMAGE, tarfile.TarError, LZMAError)
 Members = Iterator[tuple[str, int, bool, IO[bytes] | None]]  # name, claimed size, neither link nor device, content
 
 

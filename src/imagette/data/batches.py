@@ -96,7 +96,7 @@ class Batches:
     def epoch(self, epoch: int, start: int = 0) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """Yield (indices (B,), images (B, C, H, W) uint8, labels (B,) int64) from batch ``start`` on."""
         order = self.order(epoch)[: self.used].to(self.pixels.device)
-        for index in torch.split(order, self.batch_size)[start:]:
+        for index in torch.split(order, self.batch_size)[start : len(self)]:
             images = self.pixels.index_select(0, index).to(self.device)
             yield (
                 index.to(self.device),

@@ -6,7 +6,7 @@ import time
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 import urllib3
 from urllib3.exceptions import HTTPError, ReadTimeoutError
@@ -34,7 +34,8 @@ def download(url: str, target: Path, file: File, accept: Callable[[Path], object
     """Bring one file to ``target``; it is there only when it is whole and accepted.
 
     What an earlier, broken download left beside it (``….part``) is continued. A broken connection is tried again as
-    long as every try brings something; bytes that are not accepted are removed and asked for once more.
+    long as every try brings something. Bytes that are not accepted are removed; where older ones were among them, all
+    are asked for once more.
 
     Args:
         url: http or https; a redirect from https to http is refused.
@@ -121,7 +122,8 @@ def _receive(
                 if got - mark < SLOWEST:
                     raise Unavailable(f"stalled: {got - mark} bytes in {places.timeout():g} s")
                 mark, mark_time = got, time.monotonic()
-    if got < file.size and not {"Content-Length", "Transfer-Encoding"} & set(response.headers):
+    bounded = "Content-Length" in response.headers or "Transfer-Encoding" in response.headers
+    if got < file.size and not bounded:
         raise _Broken(f"the body ends after {got:,} of {file.size:,} bytes")
 
 
@@ -172,7 +174,7 @@ def follow(url: str, location: str) -> str:
         >>> follow("https://a.example/x/y.gz", "../z.gz")
         'https://a.example/z.gz'
     """
-    there = urljoin(url, location)
+    there = _address(url, location).geturl()
     if urlsplit(there).scheme not in ("http", "https"):
         raise Unavailable(f"redirect to {there} refused: neither http nor https")
     if urlsplit(url).scheme == "https" and urlsplit(there).scheme == "http":
@@ -182,13 +184,21 @@ def follow(url: str, location: str) -> str:
 
 def _pool(url: str) -> urllib3.PoolManager:
     """Make the connection, through the proxy that the user's environment names."""
-    address = urlsplit(url)
+    address = _address(url)
     if address.scheme not in ("http", "https") or not address.hostname:
         raise Unavailable(f"{url} is not an http or https address")
     proxy = urllib.request.getproxies().get(address.scheme)
     if proxy and not urllib.request.proxy_bypass(address.hostname):
-        return urllib3.ProxyManager(proxy, retries=False)
+        return urllib3.ProxyManager(proxy if "://" in proxy else f"http://{proxy}", retries=False)
     return urllib3.PoolManager(retries=False)
+
+
+def _address(url: str, location: str = "") -> SplitResult:
+    """Take an address apart, or the one to which a location leads from there."""
+    try:
+        return urlsplit(urljoin(url, location))
+    except ValueError as error:
+        raise Unavailable(f"{location or url} is no address: {error}") from error
 
 
 def _reason(error: Exception) -> str:

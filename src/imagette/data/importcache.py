@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import zipfile
-import zlib
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -18,7 +16,7 @@ from imagette.core.console import say
 from imagette.core.errors import EnvironmentFault, InputError
 from imagette.core.files import atomic_path, exclusive
 from imagette.data.imageset import ImageSet
-from imagette.data.mapped import LARGE, read_npz
+from imagette.data.mapped import LARGE, ZIP_DAMAGE, read_npz
 from imagette.data.places import cache_folder
 
 VERSION = 1  # of the conversions: a change in the pixels that an import gives must raise it
@@ -84,12 +82,13 @@ def _load(file: Path) -> ImageSet | None:
         )
     except FileNotFoundError:
         return None
-    except (OSError, EOFError, KeyError, ValueError, InputError, zipfile.BadZipFile, zlib.error):
+    except (*ZIP_DAMAGE, KeyError, ValueError, InputError):
         say(f"{file}: damaged; imported anew")
         return None
 
 
 def _prune(group: Path) -> None:
     imports = sorted(group.parent.glob(f"{group.name}-*.npz"), key=lambda file: file.stat().st_mtime_ns)
-    for old in imports[:-KEPT]:
+    abandoned = group.parent.glob(f".{group.name}-*.tmp")  # by a process that was killed while it wrote
+    for old in (*imports[:-KEPT], *abandoned):
         old.unlink(missing_ok=True)

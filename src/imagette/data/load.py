@@ -204,7 +204,7 @@ def _limited(train: _Cut, spec: Data) -> _Cut:
 
 def _without_copies(train: ImageSet, validation: ImageSet | None, test: ImageSet) -> ImageSet:
     """Say of the test images how many of them were trained on."""
-    copies = sum(duplicates(other, test) for other in (train, validation) if other is not None)
+    copies = duplicates([known for known in (train, validation) if known is not None], test)
     test = _about(test, copies_of_training_images=copies)
     return test.note(f"{copies:,} of {len(test):,} test images are exact copies of training images") if copies else test
 

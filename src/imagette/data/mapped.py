@@ -10,6 +10,7 @@ import mmap
 import os
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from imagette.data.places import cache_folder
 LARGE = 16 * 2**20  # bytes from which an array is mapped: reading less is quicker
 BLOCK = 16 * 2**20  # bytes that are looked at in one go
 SHARE = 0.5  # of the machine's memory that images may take before they stay on the disk
+# What a damaged zip raises; RuntimeError comes from an entry that says it is encrypted, or packed in an unknown way.
+ZIP_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError)
 _LOCAL_HEADER = 30  # bytes of a zip entry before its name, of which the last four are the lengths of name and extra
 
 Array = npt.NDArray[Any]
@@ -42,9 +45,8 @@ def read_npz(path: Path) -> dict[str, Array]:
         The arrays by name; mapped ones cannot be written to.
 
     Raises:
-        OSError: when the file cannot be read.
         ValueError: when an array is pickled or its header damaged.
-        zipfile.BadZipFile: when it is no zip file or a checksum is wrong.
+        OSError, or another of ``ZIP_DAMAGE``: when the file cannot be read, is no zip file or a checksum is wrong.
 
     Example:
         >>> file = Path(tempfile.mkdtemp()) / "a.npz"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,8 +36,9 @@ def stratified(labels: npt.ArrayLike, fraction: float, seed: int) -> tuple[Indic
     """Divide images in two, every class alike, at random.
 
     Of N images, round(``fraction`` · N) are taken; class c, with n_c images, gives ``fraction`` · n_c of them, rounded
-    by the method of largest remainders. At least one image of every class is kept. Which ones are taken depends on
-    the seed and the labels alone, on every machine and with every version of numpy.
+    by the method of largest remainders. At least one image of every class is kept: what rare classes cannot give, the
+    others do, as far as they can. Which ones are taken depends on the seed and the labels alone, on every machine and
+    with every version of numpy.
 
     Args:
         labels: (N,) whole numbers.
@@ -66,23 +67,31 @@ def _quotas(counts: Indices, total: int) -> Indices:
     """Share ``total`` among classes in proportion to their counts, by largest remainders."""
     if not len(counts):
         return counts
+    total = min(total, int((counts - 1).sum()))
     whole, remainder = np.divmod(counts * total, counts.sum())
-    whole[np.argsort(-remainder, kind="stable")[: total - whole.sum()]] += 1
-    return np.minimum(whole, counts - 1)
+    whole = np.minimum(whole, counts - 1)
+    while missing := total - int(whole.sum()):
+        able = np.flatnonzero(whole < counts - 1)
+        whole[able[np.argsort(-remainder[able], kind="stable")[:missing]]] += 1
+    return whole
 
 
-def duplicates(one: ImageSet, other: ImageSet) -> int:
-    """Count the images of ``other`` whose every pixel is that of an image in ``one``.
+def duplicates(known: Sequence[ImageSet], other: ImageSet) -> int:
+    """Count the images of ``other`` whose every pixel is that of an image in one of the ``known`` sets.
 
     Example:
         >>> images = np.arange(8, dtype=np.uint8).reshape(2, 1, 2, 2)
         >>> both = ImageSet(images, np.array([0, 1]), ("a", "b"), np.array(["x", "y"]))
-        >>> duplicates(both, both.take([1]))
+        >>> duplicates([both, both], both.take([1]))
         1
     """
-    mine, theirs = _eight_pixels(one), _eight_pixels(other)
-    known = set(_digests(one, np.isin(mine, theirs)))
-    return sum(image in known for image in _digests(other, np.isin(theirs, mine)))
+    theirs, found = _eight_pixels(other), set[bytes]()
+    alike = np.zeros(len(other), np.bool_)
+    for images in known:
+        mine = _eight_pixels(images)
+        found.update(_digests(images, np.isin(mine, theirs)))
+        alike |= np.isin(theirs, mine)
+    return sum(image in found for image in _digests(other, alike))
 
 
 def _digests(imageset: ImageSet, chosen: npt.NDArray[np.bool_]) -> Iterator[bytes]:

@@ -6,8 +6,6 @@ Every array lies in an uncompressed zip (``.npz``), whose CRC-32 is checked when
 from __future__ import annotations
 
 import json
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +16,7 @@ from imagette.core.files import atomic_path
 from imagette.data import places
 from imagette.data.entry import Entry
 from imagette.data.imageset import ImageSet
-from imagette.data.mapped import is_mapped, read_npz
+from imagette.data.mapped import ZIP_DAMAGE, is_mapped, read_npz
 
 FORMAT = 1
 Pair = tuple[ImageSet, ImageSet]
@@ -90,7 +88,7 @@ def _read(entry: Entry, division: str) -> tuple[Pair, list[str]] | None:
             make_set(entry, part, (arrays[f"{part}_images"], arrays[f"{part}_labels"]), about["provenance"])
             for part in ("train", "test")
         )
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
+    except (*ZIP_DAMAGE, KeyError, ValueError) as error:
         say(f"{path}: damaged ({error})")
         return None
     return (train, test), about["fingerprints"]

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from imagette.core.errors import Diverged, InputError
 
-Classes = NDArray[np.integer[Any]]
+Classes = NDArray[np.int64]
 
 
 def checked_classes(values: ArrayLike, what: str, n_classes: int | None = None) -> Classes:
@@ -22,7 +20,7 @@ def checked_classes(values: ArrayLike, what: str, n_classes: int | None = None) 
     if n_classes is not None and (array.min() < 0 or array.max() >= n_classes):
         i = int(np.argmax((array < 0) | (array >= n_classes)))
         raise InputError(f"{what}[{i}] is {array[i]}", hint=f"{n_classes} classes are numbered 0 to {n_classes - 1}")
-    return array
+    return array.astype(np.int64, copy=False)  # it will be counted with: uint8 would wrap at 256
 
 
 def checked_pair(labels: ArrayLike, predicted: ArrayLike, n_classes: int | None = None) -> tuple[Classes, Classes]:

@@ -56,7 +56,7 @@ FAMILIES: dict[type[Model], Family] = {
     specs.BatchNormCNN: Family(batchnorm_cnn, _always(12)),
     specs.VGG: Family(vgg, _always(2)),
     specs.AlexNet: Family(alexnet, alexnet_least),
-    specs.SpeedNet: Family(speednet, _always(3)),
+    specs.SpeedNet: Family(speednet, _always(4)),
     specs.ResNet: Family(resnet, _always(5)),
     specs.PreActResNet: Family(preact_resnet, _always(5)),
     specs.WideResNet: Family(wide_resnet, _always(5)),

@@ -61,7 +61,8 @@ def has_labels(path: Path) -> bool:
 
 
 def _header(path: Path) -> list[str]:
-    return [cell.strip().lower() for cell in next(csv.reader([first_line(path).text]), [])]
+    _, cells = next(_rows(path, [first_line(path)]))
+    return [cell.strip().lower() for cell in cells]
 
 
 def _path_and_label(path: Path) -> tuple[int, int] | None:
@@ -129,8 +130,8 @@ def _read_pixels(path: Path, wanted: Wanted) -> ImageSet:
             )
         about: dict[str, Any] = {"source": "csv of pixels", "path": printable(path), "conversions": {}}
         known, known_names = _recognise(images, numbers)
-        classes = wanted.classes or names or known_names
-        labels, classes = from_numbers(numbers, ids, classes, wanted.allow_empty_classes)
+        own = names or known_names
+        labels, classes = from_numbers(numbers, ids, wanted.classes, wanted.allow_empty_classes, own)
         return ImageSet(images, labels, classes, ids, about | known)
 
     found = path.stat()

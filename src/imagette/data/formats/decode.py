@@ -207,7 +207,8 @@ def _orientation(image: Image.Image) -> int:
     if image.format == "PNG" and "exif" not in image.info:
         return 1  # Pillow would decode the pixels to look behind them
     with contextlib.suppress(Exception):  # a damaged note beside the pixels does not make them unreadable
-        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+        turned = int(image.getexif().get(ExifTags.Base.Orientation, 1))
+        return turned if turned in range(1, 9) else 1
     return 1
 
 

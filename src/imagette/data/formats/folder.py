@@ -54,6 +54,7 @@ def read(root: Path, wanted: Wanted) -> Parts:
             or test images that the training images lack.
     """
     layout = find_parts(root)
+    unused = _unused(root, layout)
     train = _import(layout.pop("train"), root, wanted)
     unlabelled = [part for part, folder in layout.items() if not folders(folder)]
     rest = {
@@ -61,6 +62,8 @@ def read(root: Path, wanted: Wanted) -> Parts:
     }
     for part in unlabelled:
         train = train.note(f"{printable(layout[part])} holds no class folders: it is not used")
+    if unused:
+        train = train.note(f"not used, since {printable(root)} is divided into parts: the images in {unused}")
     return Parts(train, **rest)
 
 
@@ -84,6 +87,16 @@ def find_parts(root: Path) -> dict[str, Path]:
                     hint=f"keep one folder of {part} images",
                 )
     return found if "train" in found else {"train": root}
+
+
+def _unused(root: Path, layout: dict[str, Path]) -> str:
+    """Name the folders with images that lie beside those of training, validation and test."""
+    if root in layout.values():
+        return ""
+    beside = (folder for folder in folders(root) if folder not in layout.values())
+    return ", ".join(
+        printable(folder.name) for folder in beside if any(file.suffix in EXTENSIONS for file in walk(folder))
+    )
 
 
 def read_listing(listing: Listing, source: Path, wanted: Wanted, about: dict[str, Any]) -> ImageSet:

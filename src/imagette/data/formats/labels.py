@@ -44,29 +44,38 @@ def from_numbers(
     places: npt.NDArray[np.str_],  # (N,)
     classes: tuple[str, ...] | None = None,
     allow_empty: bool = False,
+    own: tuple[str, ...] | None = None,
 ) -> tuple[Labels, tuple[str, ...]]:
     """Turn numbered classes into labels and names.
 
-    Where the classes are known, number i is the class named "i", or the i-th from 0 where the names are no numerals.
-    Else the numerals are the names: every number from 0 or 1 up to the largest, none left out, because a gap is more
-    often a damaged row than an empty class.
+    Where the classes are known, number i is the class named "i", or the i-th from 0 where the names are no numerals;
+    where the file names its numbers itself, those names are then looked up among the classes. Where nothing is known,
+    the numerals are the names: every number from 0 or 1 up to the largest, none left out, because a gap is more often
+    a damaged row than an empty class.
 
     Args:
         numbers: (N,) one an image.
         places: (N,) where each number stands, for the message.
-        classes: the classes' names, where they are known.
+        classes: the names of the training images' classes, where those are known.
         allow_empty: accept numbers that are left out, as classes without images.
+        own: the names that the file gives its numbers.
 
     Raises:
-        InputError: for a number out of range, with its place.
+        InputError: for a number out of range, or named as no class, with its place.
 
     Example:
         >>> from_numbers(np.array([2, 1, 2]), np.array(["line 2", "line 3", "line 4"]))
         (array([1, 0, 1]), ('1', '2'))
+        >>> from_numbers(np.array([0]), np.array(["line 2"]), ("cat", "dog"), own=("dog", "cat"))
+        (array([1]), ('cat', 'dog'))
     """
+    if classes and own and not _numerals(classes):
+        labels, _ = from_numbers(numbers, places, own)
+        return from_names([own[label] for label in labels], places.tolist(), classes), classes
+    classes = classes or own
     if classes:
-        named = all(name.isdecimal() for name in classes)
-        allowed = {int(name) if named else i: i for i, name in enumerate(classes)}
+        numerals = _numerals(classes)
+        allowed = {int(name) if numerals else i: i for i, name in enumerate(classes)}
     else:
         first = int(0 not in numbers)
         allowed = {number: number - first for number in range(first, _last(numbers, first, allow_empty) + 1)}
@@ -79,6 +88,10 @@ def from_numbers(
             hint=None if classes else gap,
         )
     return labels, classes or tuple(map(str, allowed))
+
+
+def _numerals(names: tuple[str, ...]) -> bool:
+    return all(name.isdecimal() for name in names)
 
 
 def _last(numbers: npt.NDArray[np.int64], first: int, allow_empty: bool) -> int:

@@ -11,7 +11,6 @@ gray with transparency, colour, colour with transparency.
 from __future__ import annotations
 
 import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -24,7 +23,7 @@ from imagette.data.formats.images import Wanted, check_memory
 from imagette.data.formats.labels import from_names, from_numbers
 from imagette.data.formats.pixels import pixel_shape
 from imagette.data.imageset import CHANNELS, Images, ImageSet, Labels
-from imagette.data.mapped import mappable, read_npz
+from imagette.data.mapped import ZIP_DAMAGE, mappable, read_npz
 from imagette.data.splits import Parts
 
 LAYOUTS: tuple[Mapping[str, tuple[str, str]], ...] = (
@@ -88,16 +87,17 @@ def _load(path: Path) -> Arrays:
                 hint="save plain arrays: whole numbers for images, whole numbers or strings for labels",
             ) from error
         raise InputError(f"{name}: cannot be read: {error}") from error
-    except (OSError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
+    except (*ZIP_DAMAGE, MemoryError) as error:
         raise InputError(f"{name}: cannot be read as npz: {error}", hint="numpy.savez writes such files") from error
 
 
 def _part(path: Path, arrays: Arrays, images_key: str, labels_key: str, wanted: Wanted) -> ImageSet:
     images = _images(arrays[images_key], f"{printable(path)}: {images_key}")
+    if not len(images):
+        raise InputError(f"{printable(path)}: {images_key} holds no images", hint="leave the array out, or fill it")
     ids = np.array([f"{images_key}/{i}" for i in range(len(images))], dtype=np.str_)
-    named = wanted.classes or (_classes(arrays["classes"], path) if "classes" in arrays else None)
-    where = f"{printable(path)}: {labels_key}"
-    labels, classes = _labels(arrays[labels_key], len(images), where, named, wanted.allow_empty_classes)
+    own = _classes(arrays["classes"], path) if "classes" in arrays else None
+    labels, classes = _labels(arrays[labels_key], len(images), f"{printable(path)}: {labels_key}", own, wanted)
     about = {"source": "npz", "path": printable(path), "conversions": {}}
     return ImageSet(images, labels, classes, ids, about)
 
@@ -136,7 +136,7 @@ def _classes(array: npt.NDArray[np.generic], path: Path) -> tuple[str, ...]:
 
 
 def _labels(
-    array: npt.NDArray[np.generic], count: int, where: str, classes: tuple[str, ...] | None, allow_empty: bool
+    array: npt.NDArray[np.generic], count: int, where: str, own: tuple[str, ...] | None, wanted: Wanted
 ) -> tuple[Labels, tuple[str, ...]]:
     flat = array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
     if flat.shape != (count,):
@@ -144,8 +144,8 @@ def _labels(
     places = np.array([f"{where}[{i}]" for i in range(count)], dtype=np.str_)
     if flat.dtype.kind == "U":
         names = [printable(str(name)) for name in flat]
-        chosen = classes or tuple(sorted(set(names)))
+        chosen = wanted.classes or own or tuple(sorted(set(names)))
         return from_names(names, places.tolist(), chosen), chosen
     if flat.dtype.kind not in "iu":
         raise InputError(f"{where} holds {flat.dtype}", hint="save whole numbers, or names as strings")
-    return from_numbers(flat.astype(np.int64), places, classes, allow_empty)
+    return from_numbers(flat.astype(np.int64), places, wanted.classes, wanted.allow_empty_classes, own)

@@ -210,7 +210,7 @@ def test_it_serves_in_a_grid_search_and_a_pipeline(few):
     X, y = few
     search = GridSearchCV(
         make_pipeline(FunctionTransformer(lambda X: X / 16), quick()),
-        {"imageclassifier__epochs": [1, 30]},
+        {"imageclassifier__epochs": np.array([1, 30])},
         cv=2,
         scoring=["accuracy", "neg_log_loss", "roc_auc_ovr"],
         refit="accuracy",
@@ -313,6 +313,9 @@ def test_progress_is_shown_when_asked_for(few, capsys, monkeypatch):
         ({"validation": 1.5}, "data.validation"),
         ({"validation": 0.001}, "takes none of 200 images"),
         ({"overrides": {"optim.rate": 1}}, "unknown key; Available: betas"),
+        ({"overrides": {"data.limit": 20}}, "data.limit would change nothing"),
+        ({"image_shape": (8, 8)}, "three whole numbers"),
+        ({"image_shape": (-1, -8, 8)}, "three whole numbers"),
         ({"image_shape": (1, 7, 7)}, "image_shape = (1, 7, 7)"),
         ({"model": nn.Linear(3, 3)}, "Linear"),
     ],

@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import asdict
+from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
@@ -22,6 +23,7 @@ from imagette.core.console import track
 from imagette.core.errors import InputError
 from imagette.data.imageset import ImageSet
 from imagette.data.splits import stratified
+from imagette.engine import device as devices
 from imagette.engine.events import EpochDone
 from imagette.engine.loop import Training
 from imagette.engine.predictor import Prediction, Predictor
@@ -32,6 +34,7 @@ Shape = tuple[int, int, int]
 COLOURS, TRANSPARENT = (1, 3), (2, 4)  # channels of an image; those with transparency behind the colour
 LEAST_EPOCHS, LEAST_STEPS = 10, 300  # what epochs=None trains at least
 LEARNING_RATE, LEARNING_RATES = 0.003, {"linear": 0.03}  # what lr=None takes, by model
+DATA_KEYS = ("data.normalize", "data.split_seed", "data.validation")
 SMALLEST_FOR_CNN = 4  # pixels a side: the cnn's two poolings leave one of them
 
 
@@ -129,7 +132,8 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         images = ImageSet(self._pixels(rows), labels.astype(np.int64), names, ids)
         self.recipe_ = self._recipe(len(images))
         # The engine seeds torch's generator; the caller's random numbers stay what they were.
-        with torch.random.fork_rng(devices=[]):
+        device = devices.pick(self.recipe_.train.device)
+        with torch.random.fork_rng([device] if device.type == "cuda" else []):
             self._train(*_split(images, self.recipe_))
         return self
 
@@ -184,6 +188,11 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         }
         asked = {} if self.epochs is None else {"train.epochs": self.epochs}
         asked |= dict(self.overrides or {})
+        if idle := sorted(key for key in asked if key.startswith("data.") and key not in DATA_KEYS):
+            raise InputError(
+                f"overrides: {', '.join(idle)} would change nothing of images in arrays",
+                hint=f"of data, {', '.join(DATA_KEYS)} can be set",
+            )
         recipe = Recipe(name="ImageClassifier", data=Data(path="X")).replace(**own | asked)
         if "train.epochs" in asked:
             return recipe
@@ -250,6 +259,8 @@ def _channel_axis(shape: tuple[int, ...]) -> int | None:
 def _image_shape(pixels: int, shape: Shape | None, asked: Shape | None) -> Shape:
     """Decide the (C, H, W) of images of so many pixels."""
     if asked is not None:
+        if len(asked) != 3 or not all(isinstance(side, Integral) and side > 0 for side in asked):
+            raise InputError(f"image_shape = {asked}", hint="three whole numbers from 1: (C, H, W)")
         if math.prod(asked) != pixels or shape not in (None, tuple(asked)):
             raise InputError(
                 f"image_shape = {asked}, but X holds images of shape {shape or (pixels,)}",

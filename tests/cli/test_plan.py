@@ -20,6 +20,12 @@ def test_a_plan_does_not_depend_on_when_rows_are_logged_or_an_epoch_ends(call, n
         assert answer.code == 0, answer.err
 
 
+def test_the_folder_where_one_stands_is_a_target(call, nowhere) -> None:
+    done = call("plan", ".")
+    assert done.code == 2
+    assert "this is a bug" not in done.err
+
+
 def test_a_batch_is_no_larger_than_the_training_set(call, nowhere) -> None:
     speeds = []
     for size in (1200, 1_000_000):

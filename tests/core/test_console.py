@@ -35,9 +35,19 @@ def test_quick_work_prints_nothing_where_there_is_no_terminal(capsys: pytest.Cap
 
 
 def test_a_message_is_not_markup_and_is_never_wrapped(capsys: pytest.CaptureFixture[str]) -> None:
-    message = "see [red]runs/" + "x" * 300
+    message = "see labels.csv:100: [red]runs/" + "x" * 300
     console.say(message)
     assert capsys.readouterr().err == message + "\n"
+
+
+@pytest.mark.parametrize("place", ["a full disk", "a pipe without a reader"])
+def test_work_goes_on_where_nobody_reads(place: str) -> None:
+    reads, writes = os.pipe()
+    os.close(reads)
+    with open("/dev/full" if place == "a full disk" else writes, "w") as errors:  # noqa: PTH123
+        command = [sys.executable, "-c", f"{PROGRAM}\nprint('done')"]
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=errors, text=True, check=False)
+    assert done.stdout == "done\n"
 
 
 def test_a_terminal_sees_a_bar() -> None:

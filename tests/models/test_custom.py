@@ -85,6 +85,15 @@ def test_a_module_in_double_precision_is_refused():
         verify(net, SHAPE, 10)
 
 
+def test_a_state_that_no_checkpoint_can_keep_is_refused():
+    class Remembering(nn.Linear):
+        def get_extra_state(self):
+            return {"calls": 3}
+
+    with pytest.raises(InputError, match=r"more than tensors: 1\._extra_state"):
+        verify(nn.Sequential(nn.Flatten(), Remembering(64, 10)), SHAPE, 10)
+
+
 @pytest.mark.parametrize(
     ("assignment", "message"),
     [

@@ -109,7 +109,7 @@ def test_one_cycle_of_any_shape_and_length_is_torchs(peak_at, total):
 @pytest.mark.parametrize("total", [1, 2, 10])
 def test_one_cycle_whose_peak_is_the_first_step_begins_there(total):
     seen = rates(OneCycle(peak_at=1 / total if total > 1 else 0.5), epochs=1, steps=total)
-    assert seen[0] == pytest.approx(LR if total > 1 else LR * 4e-6)
+    assert seen[0] == pytest.approx(LR)
     assert seen == sorted(seen, reverse=True)
 
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from imagette.core.errors import InputError
@@ -82,6 +83,13 @@ def test_all_faults_are_said_at_once_with_key_origin_value_and_the_nearest_name(
         (["data.name="], "give either name"),
         (["data.validation=0"], "train.monitor = 'val_accuracy' needs validation images"),
         (["data.validation=0", "train.keep=last", "schedule.name=plateau"], "schedule.monitor = 'val_accuracy' needs"),
+        (["data.validation=0", "train.keep=last", "train.early_stop=3"], "or train.monitor = 'train_loss'"),
+        (["train.device=cuda:01"], "train.device (command line): received 'cuda:01'"),
+        (["train.threads=3000000000"], "train.threads (command line): received 3000000000"),
+        (["train.batch_size=9999999999999999999"], "train.batch_size (command line): received"),
+        (["evaluate.confidence=0.9999999999999999"], "evaluate.confidence (command line): received"),
+        (["evaluate.bins=1000000000000"], "evaluate.bins (command line): received"),
+        (["augment.brightness=1e39", "optim.eps=1e-320"], "the recipe has 2 faults"),
         (["optim.name=sgd", "optim.nesterov=true", "optim.momentum=0"], "nesterov = true needs momentum > 0"),
         (["schedule.name=onecycle", "schedule.warmup=1"], "onecycle climbs by itself"),
         (["schedule.name=plateau", "schedule.restarts=[3]"], "plateau follows a figure, not the clock"),
@@ -115,6 +123,20 @@ def test_naming_another_component_starts_from_its_own_defaults(tmp_path: Path) -
     assert "optim.lr" not in resolved.origins
 
 
+def test_naming_the_component_that_is_there_keeps_its_values(tmp_path: Path) -> None:
+    own = page(tmp_path, "own", 'data.name = "digits"\nmodel.hidden = 64\noptim.lr = 0.05')
+    recipe = Recipe.load(own, ["model.name=cnn", "optim.name=adam"])
+    assert (recipe.model.model_dump()["hidden"], recipe.optim.lr) == (64, 0.05)
+
+
+def test_a_folder_called_images_is_a_path_to_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert Recipe.load("images").data.path == "."
+    (tmp_path / "images").mkdir()
+    recipe = Recipe.load("images", strength="best")
+    assert (Path(recipe.data.path), recipe.name) == (Path("images"), "images")
+
+
 def test_a_path_to_images_takes_the_recipe_for_own_images_and_a_name_from_the_path(tmp_path: Path) -> None:
     folder = tmp_path / "my cats & dogs.v2"
     folder.mkdir()
@@ -137,6 +159,15 @@ def test_values_are_toml_or_bare_words() -> None:
     assert recipe.train.compile == "off"
     assert recipe.about == "a = b"
     assert recipe.augment.mixup == 1.0
+    assert Recipe.load("images", ["data.path=2024-01-01"]).data.path == "2024-01-01"
+    assert "received '0.02\\noptim.x=3'" in faults("digits", "optim.lr=0.02\noptim.x=3")
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    values = {"train.epochs": np.int64(3), "optim.lr": np.float32(0.5), "model.widths": [8, 16]}
+    recipe = Recipe.load("digits").replace(**values)
+    assert (recipe.train.epochs, recipe.optim.lr) == (3, 0.5)
+    assert (type(recipe.train.epochs), type(recipe.optim.lr)) == (int, float)
 
 
 def test_replace_checks_as_a_page_is_checked() -> None:

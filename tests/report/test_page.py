@@ -14,7 +14,7 @@ from torch import nn
 
 import imagette
 from imagette.core.errors import InputError
-from imagette.report import page
+from imagette.report import page, plots
 
 HOSTILE = "<script>alert(1)</script>"
 
@@ -38,6 +38,27 @@ def test_the_plots_are_pictures(run: imagette.Run) -> None:
             assert picture.format == "PNG"
             assert picture.width > 600
             assert picture.height > 200
+
+
+def test_the_page_says_which_epoch_was_kept_and_what_the_test_images_were_used_for(tmp_path: Path) -> None:
+    asked = ["train.epochs=4", "model.name=linear", "train.threads=1", "train.keep=last"]
+    asked += ["train.monitor=val_loss", "optim.lr=3", "schedule.name=constant"]  # the first epoch is the best
+    run = imagette.train(imagette.Recipe.load("digits", asked), runs=tmp_path, progress=False)
+    assert run.summary["best_epoch"] < 4
+    longer = imagette.extend(run.path, 1, progress=False)
+    page.save(run), page.save(longer)
+    assert "4, kept the last (epoch 4)" in (run.path / "report.html").read_text()
+    assert "had been tested before" not in (run.path / "report.html").read_text()
+    assert "had been tested before" in (longer.path / "report.html").read_text()
+
+
+@pytest.mark.filterwarnings("error")
+def test_letters_that_no_font_here_has_are_no_warning(tmp_path: Path) -> None:
+    arrays = {"images": np.random.default_rng(0).integers(0, 256, (80, 8, 8), np.uint8), "labels": np.arange(80) % 2}
+    np.savez(tmp_path / "own.npz", **arrays, classes=np.array(["猫", "\U0001f415"]))
+    asked = ["train.epochs=1", "model.name=linear", "train.threads=1"]
+    run = imagette.train(imagette.Recipe.load(str(tmp_path / "own.npz"), asked), runs=tmp_path, progress=False)
+    assert plots.save(run)
 
 
 def test_the_page_holds_the_figures_and_a_picture_of_each_mistake(run: imagette.Run) -> None:

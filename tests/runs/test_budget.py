@@ -74,6 +74,18 @@ def test_annealing_still_fits_when_epochs_are_rounded() -> None:
     assert (short.train.epochs, short.schedule.restarts, short.schedule.anneal) == (3, (2,), 1.0)
 
 
+def test_the_warm_up_keeps_its_share_of_the_first_phase() -> None:
+    recipe = imagette.Recipe.load("digits", ["schedule.name=linear", "schedule.restarts=[3]", "schedule.warmup=2.9"])
+    short = scaled(recipe.replace(**{"train.epochs": 7}), COSTS, images=1_000_000, seconds=2 + 3 * 10.5)
+    assert (short.train.epochs, short.schedule.restarts) == (3, (1,))
+    assert short.schedule.warmup == pytest.approx(2.9 / 3)
+
+
+def test_fewer_images_than_a_batch_are_enough_for_an_epoch() -> None:
+    few = Estimate(prepare=1.0, step=1.0, image=0.0, steps_per_epoch=1, validation=0, test=10)
+    assert scaled(imagette.Recipe.load("digits"), few, images=50, seconds=2.2).train.epochs == 1
+
+
 @pytest.mark.parametrize(
     ("seconds", "overrides", "message"),
     [

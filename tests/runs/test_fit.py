@@ -250,6 +250,16 @@ def test_only_a_finished_run_is_extended(tmp_path: Path) -> None:
         imagette.extend(path, 0)
 
 
+def test_an_extension_goes_on_by_the_recipe_that_was_trained(finished: imagette.Run, tmp_path: Path) -> None:
+    path = tmp_path / "edited"
+    shutil.copytree(finished.path, path)
+    text = (path / "recipe.toml").read_text()
+    (path / "recipe.toml").write_text(text.replace("lr = 0.01", "lr = 0.02"))
+    with pytest.raises(InputError, match=r"optim\.lr: 0\.01 in the checkpoint, 0\.02 in recipe\.toml"):
+        imagette.extend(path, 1, progress=False)
+    assert run_paths(tmp_path) == [path]
+
+
 def test_a_resume_with_another_recipe_names_every_difference(tmp_path: Path) -> None:
     path = stopped_after(1, recipe(), tmp_path)
     text = (path / "recipe.toml").read_text()
@@ -311,7 +321,27 @@ def test_a_net_that_cannot_take_one_image_is_refused_before_the_first_step(tmp_p
     images = len(data.load(recipe().data).train)
     with pytest.raises(InputError, match=r"(?s)last batch of an epoch has one.*drop_last = true"):
         imagette.train(recipe(f"train.batch_size={images - 1}"), model=net, runs=tmp_path, progress=False)
+    with pytest.raises(InputError, match=r"(?s)train\.batch_size = 1, and .*take 2 or more"):
+        imagette.train(recipe("train.batch_size=1"), model=net, runs=tmp_path, progress=False)
     assert not run_paths(tmp_path)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "muon", "adam"])
+def test_a_part_of_your_module_may_begin_late(optimizer: str, tmp_path: Path) -> None:
+    class Late(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.second, self.head = nn.Linear(64, 64), nn.Linear(64, 64), nn.Linear(64, 10)
+            self.loss = nn.CrossEntropyLoss()  # a part that nobody calls is no loss of its own
+            self.calls = 0
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            self.calls += self.training
+            x = self.first(x.flatten(1)).relu()
+            return self.head(self.second(x).relu() if self.calls > 5 else x)
+
+    run = imagette.train(recipe(f"optim.name={optimizer}"), model=Late(), runs=tmp_path, progress=False)
+    assert run.summary["test"]["accuracy"] > 0.3
 
 
 def test_your_own_module_is_trained_saved_and_opened_with_it(tmp_path: Path) -> None:
@@ -406,3 +436,25 @@ def test_epochs_that_are_done_or_that_a_schedule_was_made_for_cannot_be_taken_ba
     with pytest.raises(InputError, match="was made for 5"):
         imagette.resume(bound, epochs=4, progress=False)
     assert (bound / "recipe.toml").read_bytes() == before
+    warm = stopped_after(2, recipe("train.epochs=9", "schedule.name=constant", "schedule.warmup=4"), tmp_path)
+    before = (warm / "recipe.toml").read_bytes()
+    with pytest.raises(InputError, match=r"warmup = 4 epochs, but the schedule's first phase has only 3"):
+        imagette.resume(warm, epochs=3, progress=False)
+    assert (warm / "recipe.toml").read_bytes() == before
+
+
+def test_a_restart_that_was_never_reached_is_no_restart(tmp_path: Path) -> None:
+    run = imagette.train(recipe("schedule.name=cosine", "schedule.restarts=[50]"), runs=tmp_path, progress=False)
+    longer = imagette.extend(run.path, 1, factor=0.3, progress=False)
+    assert (longer.recipe.schedule.restarts, longer.recipe.schedule.restart_factor) == ((3,), 0.3)
+
+
+def test_names_that_no_file_can_hold_are_refused_before_any_work(tmp_path: Path) -> None:
+    strange = Path(os.fsdecode(os.fsencode(tmp_path) + b"/fold\xe9"))
+    for name in ("a", "b"):
+        (strange / name).mkdir(parents=True)
+    with pytest.raises(InputError, match=r"fold\\udce9: the name is not UTF-8"):
+        imagette.train(imagette.Recipe.load("images", [f"data.path={strange}"]), runs=tmp_path / "runs", progress=False)
+    with pytest.raises(InputError, match="is not UTF-8"):
+        imagette.train(recipe(), runs=strange, progress=False)
+    assert not run_paths(tmp_path / "runs")

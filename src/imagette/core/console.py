@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,11 @@ def stderr() -> Console:
     """Give the console for progress and messages: never mixed with a command's output."""
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+    class Talk(Console):
+        def on_broken_pipe(self) -> None:
+            """Nobody reads on: that is no reason to end."""
+
+    return Talk(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 
 def inert(text: object) -> str:
@@ -43,8 +47,9 @@ def counted(number: int, noun: str) -> str:
 
 
 def say(text: str) -> None:
-    """Print one line for the person at the terminal, on standard error."""
-    stderr().print(text, markup=False)
+    """Print one line for the person at the terminal, on standard error; work goes on where that cannot be written."""
+    with suppress(OSError):
+        stderr().print(text, markup=False)
 
 
 @contextmanager
@@ -60,7 +65,7 @@ def track(description: str, total: int, unit: str = "") -> Iterator[Callable[[in
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
         columns = (
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn(unit),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
@@ -10,16 +11,34 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from imagette.core.console import inert
 from imagette.core.errors import EnvironmentFault, InputError
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable."""
+    """Make the names in a folder durable, where its file system can."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
     finally:
         os.close(descriptor)
+
+
+def check_name(path: str | Path) -> None:
+    """Refuse a path that cannot be written into a recipe or a report.
+
+    Raises:
+        InputError: when its bytes are no UTF-8.
+    """
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"{inert(path)}: the name is not UTF-8, so that no file can hold it", hint="rename the folder or the file"
+        ) from error
 
 
 @contextmanager

@@ -149,8 +149,7 @@ def _read(path: Path, wanted: Wanted) -> Parts:
 def _test_beside(path: Path) -> Path | None:
     """Find the labelled test file that goes with a training file."""
     head, train, tail = path.name.rpartition("train")
-    beside = path.with_name(f"{head}test{tail}")
-    if not train or path.is_dir() or not beside.is_file():
+    if not train or path.is_dir() or not (beside := path.with_name(f"{head}test{tail}")).is_file():
         return None
     if csv.read in (READERS.get(suffix) for suffix in path.suffixes) and not csv.has_labels(beside):
         say(f"{printable(beside)} has no labels: it can be predicted, not tested on")

@@ -43,7 +43,7 @@ def save(imageset: ImageSet, path: Path, rows: int = 4, columns: int = 16, title
     chosen = imageset.take(order)
     columns = min(columns, max(1, len(chosen)))
     rows = -(-len(chosen) // columns) or 1
-    with rc_context({"font.family": _fonts()}):
+    with rc_context({"font.family": fonts()}):
         figure = _draw(chosen, rows, columns, title or str(imageset).removeprefix("ImageSet")[1:-1])
         with atomic_path(path) as temporary, warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Glyph .* missing")  # a box in its place says enough
@@ -68,7 +68,7 @@ def _short(name: str) -> str:
 
 
 @cache
-def _fonts() -> list[str]:
+def fonts() -> list[str]:
     """List the fonts to look for a character in: those for Chinese and Japanese where the machine has them."""
     installed = set(font_manager.get_font_names())
     return ["DejaVu Sans", *(font for font in WIDE_FONTS if font in installed)]

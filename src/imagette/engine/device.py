@@ -33,7 +33,8 @@ def pick(name: str) -> torch.device:
     }
     if not there[device.type]:
         raise EnvironmentFault(
-            f"train.device = {name!r} is not on this machine", hint="train.device = 'auto' takes what is there"
+            f"device {name!r} is not on this machine",
+            hint="train.device = 'auto' takes what is there; a run goes on only on the device that it began on",
         )
     return device
 

@@ -27,7 +27,7 @@ class Estimate:
         prepare: to build model, batches and optimizer.
         step: one step, augmentation included.
         image: to evaluate one image.
-        steps_per_epoch: of the recipe on these images.
+        steps_per_epoch: of the recipe on these images; a last, smaller batch counts as the part that it is.
         validation: number of validation images, evaluated after each epoch.
         test: number of test images, evaluated once.
     """
@@ -35,7 +35,7 @@ class Estimate:
     prepare: float
     step: float
     image: float
-    steps_per_epoch: int
+    steps_per_epoch: float
     validation: int
     test: int
 
@@ -89,11 +89,12 @@ def estimate(recipe: Recipe, splits: Splits, plan: Plan | None = None) -> Estima
     predictor.logits(some)  # the first pass chooses its kernels
     started = time.perf_counter()
     predictor.logits(some)
+    batch = min(recipe.train.batch_size, len(train))
     return Estimate(
         prepare,
-        min(recipe.train.batch_size, len(train)) * typical(others or [first]),
+        batch * typical(others or [first]),
         (time.perf_counter() - started) / len(some),
-        plan.steps_per_epoch,
+        training.batches.used / batch,
         len(splits.validation) if splits.validation else 0,
         len(splits.test),
     )

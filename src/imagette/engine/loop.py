@@ -124,7 +124,7 @@ class Training:
         if recipe.traps.softmax_before_loss:
             module = models.ending_in_softmax(module)
         nets.refuse_lone_image(module, recipe, self.images)
-        if hasattr(module, "loss"):
+        if nets.own_loss(module):
             nets.refuse_soft_labels(recipe)
         return nets.placed(module, self.plan)
 
@@ -174,9 +174,14 @@ class Training:
                 elapsed = time.perf_counter() - started
                 progress.trained(elapsed)
                 accuracy = correct.item() / len(labels)
+                self._check()  # a checkpoint may follow
                 yield Logged(progress.epoch + 1, progress.step, rate, loss.item(), accuracy, timed / elapsed)
                 started, timed = time.perf_counter(), 0
         progress.trained(time.perf_counter() - started)
+        self._check()
+
+    def _check(self) -> None:
+        """Look at what was not looked at since the last check."""
         try:
             self.step.check()
             if self.proxy:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -15,6 +18,8 @@ from imagette.engine.predictor import Preprocessing
 from imagette.models.dry import dry_run
 from imagette.recipe.models import ModelSpec
 from imagette.recipe.schema import Recipe
+
+Loss = Callable[[Tensor, Tensor], Tensor]
 
 
 def seeded(spec: ModelSpec, seed: int, images: ImageSet, preprocessing: Preprocessing) -> nn.Module:
@@ -58,22 +63,38 @@ def adopted(module: nn.Module, recipe: Recipe, images: ImageSet) -> nn.Module:
 
 
 def refuse_lone_image(module: nn.Module, recipe: Recipe, images: ImageSet) -> None:
-    """Refuse a net that cannot train on one image, where an epoch's last batch has only one.
+    """Refuse a net that cannot train on one image, where every batch has only one, or an epoch's last.
 
     Batch normalisation without pixels to average over is such a net.
 
     Raises:
         InputError: with what the net says.
     """
-    if recipe.train.drop_last or len(images) % recipe.train.batch_size != 1:
+    size = recipe.train.batch_size
+    if size > 1 and (recipe.train.drop_last or len(images) % size != 1):
         return
     try:
         dry_run(module, 1, images.shape, training=True)
     except InputError as error:
+        if size == 1:
+            raise InputError(f"train.batch_size = 1, and {error.message}", hint="take 2 or more") from error
         raise InputError(
             f"of {len(images):,} images, the last batch of an epoch has one, and {error.message}",
             hint="train.drop_last = true leaves it out",
         ) from error
+
+
+def own_loss(module: nn.Module) -> Loss | None:
+    """Give a model's method ``loss(images, labels)``, by which it brings its own gradient; None where it has none.
+
+    Example:
+        >>> module = nn.Flatten()
+        >>> module.loss = nn.CrossEntropyLoss()  # a part, not a method
+        >>> own_loss(module) is None
+        True
+    """
+    loss = getattr(module, "loss", None)
+    return loss if inspect.ismethod(loss) else None
 
 
 def refuse_soft_labels(recipe: Recipe) -> None:

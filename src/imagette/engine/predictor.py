@@ -167,8 +167,10 @@ class Predictor:
                 yield copy.deepcopy(self.module).train()  # batch norm would note the batches that it meets
             return
         training = self.module.training
-        yield self.module.eval()
-        self.module.train(training)
+        try:
+            yield self.module.eval()
+        finally:
+            self.module.train(training)
 
     def _forward(self, module: nn.Module, images: Tensor) -> Tensor:
         pixels = images.to(self.device).contiguous(memory_format=self.memory_format)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from imagette.engine import nets
 from imagette.engine.averages import Follower
 from imagette.engine.plan import Plan
 from imagette.optim.bare import bare_step
@@ -117,7 +118,7 @@ def _cross_entropy(
 
 def _own_loss(module: nn.Module) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]] | None:
     """Use the loss of a model that brings its own gradient."""
-    own: Callable[[Tensor, Tensor], Tensor] | None = getattr(module, "loss", None)
+    own = nets.own_loss(module)
     if own is None:
         return None
 

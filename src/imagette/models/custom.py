@@ -76,6 +76,11 @@ def verify(module: object, shape: Shape, classes: int) -> nn.Module:
             )
     for training in (False, True):
         _check_logits(f"{name} in training" if training else name, dry_run(module, 2, shape, training), shape, classes)
+    if strange := [key for key, value in module.state_dict().items() if not isinstance(value, Tensor)]:
+        raise InputError(
+            f"the state of {name} holds more than tensors: {', '.join(strange)}",
+            hint="a checkpoint keeps tensors only: do without get_extra_state, or register a buffer",
+        )
     if not any(parameter.requires_grad for parameter in module.parameters()):
         raise InputError(f"{name} has no parameter that can be trained")
     return module

@@ -45,9 +45,18 @@ def build(module: nn.Module, spec: OptimSpec, fused: bool = True) -> torch.optim
     leave_compiler_alone()
     if isinstance(spec, specs.Muon):
         turned = muon_groups(module, spec)
-        return Muon(turned, spec.lr, spec.momentum, spec.newton_schulz, spec.fixed_norm, fused)
+        return _at_rest(Muon(turned, spec.lr, spec.momentum, spec.newton_schulz, spec.fixed_norm, fused))
     trained = groups(module, spec)
     if isinstance(spec, SGD):
-        return torch.optim.SGD(trained, lr=spec.lr, momentum=spec.momentum, nesterov=spec.nesterov, fused=fused)
+        momentum, nesterov = spec.momentum, spec.nesterov
+        return _at_rest(torch.optim.SGD(trained, lr=spec.lr, momentum=momentum, nesterov=nesterov, fused=fused))
     kind = torch.optim.Adam if isinstance(spec, Adam) else torch.optim.AdamW
     return kind(trained, lr=spec.lr, betas=spec.betas, eps=spec.eps, fused=fused)
+
+
+def _at_rest(optimizer: torch.optim.SGD) -> torch.optim.SGD:
+    """Begin with a momentum of zero: torch's kernel fails where a parameter has none, its first gradient being late."""
+    for group in optimizer.param_groups:
+        for parameter in group["params"] if group["momentum"] else ():
+            optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
+    return optimizer

@@ -286,6 +286,8 @@ def _cosine(start: float, end: float, progress: float) -> float:
 
 
 def _one_cycle(spec: OneCycle, t: int, total: int) -> float:
+    if total == 1:  # the formula would have it end before it begins
+        return 1.0
     peak = spec.peak_at * total - 1
     if t < peak:
         return _cosine(spec.start, 1.0, _progress(t, 0, peak))

@@ -7,6 +7,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, time
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -107,6 +108,8 @@ def parse(text: str, source: str) -> Recipe:
 def _text(target: Target) -> str:
     """Write a target as text; a run's folder stands for the recipe in it."""
     text = os.fspath(target)
+    if text == OWN_IMAGES and os.path.exists(text):  # noqa: PTH110  # the recipe serves any folder, also one so called
+        return os.path.join(os.curdir, text)  # noqa: PTH118
     page = os.path.join(text, "recipe.toml")  # noqa: PTH118  # unlike Path's, it takes any text
     return page if text not in shipped() and os.path.isfile(page) else text  # noqa: PTH113
 
@@ -168,9 +171,11 @@ def _assignment(text: str) -> tuple[str, Any]:
     if not equals or not key.strip():
         raise InputError(f"{text!r} is not an assignment", hint="write section.key=value, as in optim.lr=0.02")
     try:
-        return key.strip(), tomllib.loads(f"value = {value}")["value"]
+        page = tomllib.loads(f"value = {value}")
     except (tomllib.TOMLDecodeError, RecursionError):
         return key.strip(), value.strip()
+    word = len(page) > 1 or isinstance(page["value"], date | time)  # nothing in a recipe is a date: a folder's name
+    return key.strip(), value.strip() if word else page["value"]
 
 
 def _nest(assignments: Iterable[tuple[str, Any]]) -> Page:
@@ -208,7 +213,8 @@ def _merge_section(merged: Page, origins: dict[str, str], key: str, values: Page
     section = merged.setdefault(key, {})
     if not isinstance(section, dict):
         section = merged[key] = {}
-    renamed = key in COMPONENTS and "name" in values and values["name"] != section.get("name")
+    named = section.get("name", COMPONENTS[key].default.name) if key in COMPONENTS else None
+    renamed = named is not None and values.get("name", named) != named
     sources = key == "data" and bool({"name", "path"} & values.keys())
     for old in [*section] if renamed else [k for k in ("name", "path") if sources and k not in values]:
         section.pop(old, None)

@@ -51,7 +51,7 @@ class Adaptive(Optimizer):
     """Learning rate; 0.001 suits most small nets."""
     betas: tuple[Beta, Beta] = (0.9, 0.999)
     """Memory of the mean and of the square of the gradient."""
-    eps: PositiveFloat = 1e-8
+    eps: Annotated[float, Field(ge=1e-30)] = 1e-8
     """Keeps the division finite."""
 
 

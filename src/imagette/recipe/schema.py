@@ -75,11 +75,11 @@ class Augment(Section):
     """Largest change of size: 0.1 draws from 0.9 to 1.1."""
     shear: Annotated[float, Field(ge=0, lt=90)] = 0.0
     """Largest slant either way, in degrees."""
-    brightness: NonNegativeFloat = 0.0
+    brightness: Annotated[float, Field(ge=0, le=100)] = 0.0
     """Largest change: 0.2 multiplies by 0.8 to 1.2."""
-    contrast: NonNegativeFloat = 0.0
+    contrast: Annotated[float, Field(ge=0, le=100)] = 0.0
     """Largest change of the distance from the image's mean gray."""
-    saturation: NonNegativeFloat = 0.0
+    saturation: Annotated[float, Field(ge=0, le=100)] = 0.0
     """Largest change of the distance from the pixel's own gray; needs three channels."""
     hue: Annotated[float, Field(ge=0, le=0.5)] = 0.0
     """Largest turn of the colour circle either way, 0.5 is all of it; needs three channels."""
@@ -106,7 +106,7 @@ class Train(Section):
 
     epochs: PositiveInt = 10
     """How often every training image is seen."""
-    batch_size: PositiveInt = 128
+    batch_size: Annotated[int, Field(ge=1, lt=2**31)] = 128
     """Images per step: smaller takes more, noisier steps; larger needs a larger rate."""
     seed: NonNegativeInt = 0
     """First weights, data order, augmentation and dropout follow from it."""
@@ -131,7 +131,7 @@ class Train(Section):
     """The figure by which an epoch is best, and by which training stops early."""
     early_stop: NonNegativeInt = 0
     """Stop after so many epochs without a better ``monitor``; 0: never."""
-    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d{1,2})?)$")] = "auto"
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:(0|[1-9][0-9]?))?)$")] = "auto"
     """Where to train; auto takes a GPU if there is one."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Numbers of the forward and backward pass; auto: bfloat16 where the hardware has it and a step is faster so."""
@@ -139,7 +139,7 @@ class Train(Section):
     """Order of an image batch in memory; auto takes what is faster on the device."""
     compile: Literal["auto", "on", "off"] = "auto"
     """torch.compile: pays on long GPU runs, costs seconds at the start."""
-    threads: NonNegativeInt = 0
+    threads: Annotated[int, Field(ge=0, le=1024)] = 0
     """CPU threads; 0 takes all cores, or one where that is faster. Results differ in the last bits between counts."""
     log_every: NonNegativeInt = 0
     """Steps between two rows of steps.csv; 0 takes about twenty an epoch."""
@@ -150,16 +150,16 @@ class Train(Section):
 class Evaluate(Section):
     """How figures are measured."""
 
-    batch_size: PositiveInt = 500
+    batch_size: Annotated[int, Field(ge=1, lt=2**31)] = 500
     """Images per forward pass; changes the speed, not the figures (but with ``traps.test_without_eval``)."""
     mirror: bool = False
     """Average the answers to an image and to its mirror image: twice the time; not for digits and letters."""
     shift: NonNegativeInt = 0
     """Average also over the image moved so many pixels up and left, and down and right: three times the time; 0: not.
     The net then counts less on where exactly its strides fall; 1 is usual."""
-    confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95
+    confidence: Annotated[float, Field(gt=0, le=0.999999)] = 0.95
     """Level of every interval."""
-    bins: PositiveInt = 15
+    bins: Annotated[int, Field(ge=1, le=10_000)] = 15
     """Bins of the calibration error."""
 
 
@@ -193,10 +193,12 @@ class Recipe(Section):
         if self.train.keep == "best" or self.train.early_stop:
             watched["train.monitor"] = self.train.monitor
         for key, figure in watched.items():
+            choosing = key == "train.monitor" and not self.train.early_stop
             if figure.startswith("val_"):
+                instead = "keep the last weights with train.keep = 'last'" if choosing else f"{key} = 'train_loss'"
                 raise ValueError(
                     f"{key} = {figure!r} needs validation images, but data.validation = 0; "
-                    "set data.validation = 0.1, or keep the last weights with train.keep = 'last'"
+                    f"set data.validation = 0.1, or {instead}"
                 )
         return self
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Integral, Real
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, model_validator
@@ -16,8 +17,19 @@ class Section(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _arrays_are_tuples(cls, values: Any) -> Any:
-        """TOML and JSON know only arrays; a frozen record holds tuples."""
-        if not isinstance(values, dict):
-            return values
-        return {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+    def _plain_values(cls, values: Any) -> Any:
+        return {key: _plain(value) for key, value in values.items()} if isinstance(values, dict) else values
+
+
+def _plain(value: Any) -> Any:
+    """TOML and JSON know only arrays, and a frozen record holds tuples; numpy's numbers become Python's."""
+    match value:
+        case list():
+            return tuple(value)
+        case bool() | int() | float():
+            return value
+        case Integral():
+            return int(value)
+        case Real():
+            return float(value)
+    return value

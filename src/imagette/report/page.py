@@ -39,6 +39,7 @@ def save(run: Run) -> Path:
         name=run.path.name,
         about=run.recipe.about,
         test=run.summary["test"],
+        test_use=run.summary["test_use"],
         confidence=run.recipe.evaluate.confidence,
         facts=_facts(run),
         plots=pictures,
@@ -62,7 +63,8 @@ def _facts(run: Run) -> list[tuple[str, str]]:
         ("model", f"{summary['model']['name']}, {summary['model']['parameters']:,} parameters"),
         (
             "epochs",
-            f"{summary['epochs']}, kept the {summary['kept']} (epoch {summary['best_epoch'] or summary['epochs']})",
+            f"{summary['epochs']}, kept the {summary['kept']} "
+            f"(epoch {summary['best_epoch'] if summary['kept'] == 'best' else summary['epochs']})",
         ),
         ("validation accuracy", "–" if validation is None else f"{validation['accuracy']:.2%}"),
         ("test negative log-likelihood", f"{summary['test']['nll']:.4f}"),

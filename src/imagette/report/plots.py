@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from matplotlib.figure import Figure
 from imagette.core.console import say
 from imagette.core.errors import EnvironmentFault
 from imagette.core.files import atomic_path
+from imagette.data.preview import fonts
 from imagette.report import network
 from imagette.runs.run import Run
 
@@ -31,7 +33,7 @@ def save(run: Run) -> list[Path]:
         EnvironmentFault: when they cannot be written.
     """
     summary = run.summary
-    with mpl.rc_context(STYLE):
+    with mpl.rc_context({**STYLE, "font.family": fonts()}):
         pictures = {"curves": curves(run), "confusion": confusion(np.array(summary["test"]["confusion"]), run.classes)}
         files = [write(run.path / "plots" / f"{name}.png", figure) for name, figure in pictures.items()]
     return [*_network(run), *files]
@@ -92,6 +94,7 @@ def write(path: Path, figure: Figure) -> Path:
     Raises:
         EnvironmentFault: when it cannot be written.
     """
-    with atomic_path(path) as temporary:
+    with atomic_path(path) as temporary, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing")  # a box in its place says enough
         figure.savefig(temporary, format="png", dpi=120)
     return path

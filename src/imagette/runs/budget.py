@@ -80,7 +80,7 @@ def scaled(recipe: Recipe, costs: Estimate, images: int, seconds: float) -> Reci
     """
     affordable = (seconds - costs.fixed) / costs.epoch
     epochs, limit = int(min(affordable, MOST * recipe.train.epochs)), int(affordable * images)
-    if limit < recipe.train.batch_size:
+    if limit < min(recipe.train.batch_size, images):
         raise InputError(
             f"the budget is too short: when the images are loaded, {max(seconds, 0):.1f} s of it are left, preparing "
             f"and testing take {costs.fixed:.1f} s, and an epoch {costs.epoch:.1f} s",
@@ -100,14 +100,17 @@ def _moved(recipe: Recipe, epochs: int) -> dict[str, Any]:
     moved: dict[str, Any] = {}
     for key, value in dict(recipe.schedule).items():
         match key:
-            case "warmup" | "anneal":
+            case "anneal":
                 moved[key] = value * ratio
             case "every" | "patience" | "cooldown":
                 moved[key] = share(value)
             case "milestones" | "restarts":
                 moved[key] = tuple(sorted({share(epoch) for epoch in value}))
+    phases = recipe.schedule.model_copy(update=moved)
+    first, before = (bounds(*schedule)[1] for schedule in ((phases, epochs), (recipe.schedule, recipe.train.epochs)))
+    moved["warmup"] = recipe.schedule.warmup * first / before
     if "anneal" in moved:  # rounding may leave less of the last phase
-        *_, start, end = bounds(recipe.schedule.model_copy(update=moved), epochs)
+        *_, start, end = bounds(phases, epochs)
         moved["anneal"] = min(moved["anneal"], end - start)
     counted = {f"schedule.{key}": value for key, value in moved.items()} | {
         "train.early_stop": share(recipe.train.early_stop)

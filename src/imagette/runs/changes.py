@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from imagette.core.errors import InputError
+from imagette.optim import schedules
 from imagette.recipe.optimizers import Endless
 from imagette.recipe.schema import Recipe
 from imagette.recipe.show import differences
@@ -27,7 +28,8 @@ def set_epochs(folder: RunFolder, epochs: int) -> None:
     """Let an unfinished run end after another number of epochs.
 
     Raises:
-        InputError: when its schedule was made for the old number, or more epochs than that have begun.
+        InputError: when its schedule was made for the old number or cannot be had for the new one, or more epochs
+            than that have begun.
     """
     recipe, environment = folder.recipe(), folder.read("environment.json")
     if bound := _bound_to_length(recipe):
@@ -38,7 +40,9 @@ def set_epochs(folder: RunFolder, epochs: int) -> None:
     begun = -(-folder.status()["step"] // environment["plan"]["steps_per_epoch"])
     if epochs < max(begun, 1):
         raise InputError(f"{epochs} epochs, but {folder.path} has begun epoch {begun}", hint=f"give at least {begun}")
-    folder.write_recipe(recipe.replace(**{"train.epochs": epochs}))
+    changed = recipe.replace(**{"train.epochs": epochs})
+    schedules.build(changed.schedule, changed.optim.lr, environment["plan"]["steps_per_epoch"], epochs)  # or refuses
+    folder.write_recipe(changed)
 
 
 def longer(recipe: Recipe, done: int, epochs: int, factor: float | None, anneal: bool) -> Recipe:
@@ -84,14 +88,15 @@ def longer(recipe: Recipe, done: int, epochs: int, factor: float | None, anneal:
             hint="--factor 0.1 starts both anew (but plateau: train the run's recipe.toml with a larger train.epochs)",
         )
     if not isinstance(schedule, Endless) or factor is not None:
-        if schedule.restarts and factor not in (None, schedule.restart_factor):
+        restarts = tuple(epoch for epoch in schedule.restarts if epoch < done)
+        if restarts and factor not in (None, schedule.restart_factor):
             raise InputError(
                 f"a factor of {factor:g}, but this run has started anew with {schedule.restart_factor:g} before",
                 hint="one factor serves every restart of a recipe: leave it out",
             )
-        changes["schedule.restarts"] = (*schedule.restarts, done)
+        changes["schedule.restarts"] = (*restarts, done)
         chosen = 0.1 if factor is None else factor
-        changes["schedule.restart_factor"] = schedule.restart_factor if schedule.restarts else chosen
+        changes["schedule.restart_factor"] = schedule.restart_factor if restarts else chosen
     if anneal:
         changes["schedule.anneal"] = epochs
     return recipe.replace(**changes)

@@ -125,7 +125,7 @@ def _facts(manifest: Path) -> dict[str, Any] | None:
             return dict(page["facts"]) if page["digest"] == _digest(page["facts"]) else None
     except OSError as error:
         raise EnvironmentFault(f"{manifest}: cannot be read: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
     raise InputError(
         f"{manifest}: a checkpoint of format {page['format']}; this version reads up to {FORMAT}",

@@ -16,6 +16,7 @@ from torch import nn
 
 from imagette.core.console import say
 from imagette.core.errors import InputError
+from imagette.core.files import check_name
 from imagette.data import load as data
 from imagette.data.splits import Splits
 from imagette.engine import device, probe
@@ -147,8 +148,8 @@ def extend(
         progress: show a bar on a terminal, plain lines elsewhere.
 
     Raises:
-        InputError: when the run is not finished or was annealed, its data have changed, or its schedule takes no
-            ``factor`` or no annealing.
+        InputError: when the run is not finished or was annealed, its recipe or data have changed, or its schedule
+            takes no ``factor`` or no annealing.
         ImagetteError: as ``stream`` does.
     """
     parent = RunFolder(Path(path))
@@ -194,6 +195,7 @@ def _extended(
     saved = checkpoint.load_latest(parent.checkpoints)
     if saved is None:
         raise InputError(f"{parent.path} has no checkpoint to go on from")
+    changes.check_unchanged(parent.recipe(), saved.facts["recipe"], parent.path)
     recipe = changes.longer(parent.recipe(), saved.facts["progress"]["epoch"], epochs, factor, anneal)
     clock = _Clock()
     splits = data.load(recipe.data)
@@ -256,6 +258,8 @@ def _absolute(recipe: Recipe) -> Recipe:
     """Make paths absolute, so that the run's own recipe can be trained from anywhere."""
     paths = {f"data.{key}": getattr(recipe.data, key) for key in ("path", "test_path")}
     changes = {key: str(Path(value).expanduser().resolve()) for key, value in paths.items() if value}
+    for value in changes.values():
+        check_name(value)
     return recipe.replace(**changes) if changes else recipe
 
 

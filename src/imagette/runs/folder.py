@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from imagette.core.errors import InputError
-from imagette.core.files import atomic_write, exclusive, write_fault
+from imagette.core.files import atomic_write, check_name, exclusive, write_fault
 from imagette.core.registry import suggestion
 from imagette.recipe import load as recipes
 from imagette.recipe.schema import Recipe
@@ -113,7 +113,9 @@ def check_writable(root: Path) -> None:
 
     Raises:
         EnvironmentFault: when nothing can be made in it.
+        InputError: when its name is not UTF-8.
     """
+    check_name(root.absolute())
     probe = root / f".probe-{os.getpid()}"
     try:
         root.mkdir(parents=True, exist_ok=True)

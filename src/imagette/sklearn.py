@@ -125,7 +125,9 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         check_classification_targets(y)
         self.classes_, labels = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
-            raise InputError(f"y holds 1 class, {self.classes_[0]!r}", hint="a classifier needs two classes or more")
+            raise InputError(
+                f"y holds 1 class, {str(self.classes_[0])!r}", hint="a classifier needs two classes or more"
+            )
         self.image_shape_ = _image_shape(rows.shape[1], shape, self.image_shape)
         self.pixel_range_ = (0.0, 255.0) if rows.dtype == np.uint8 else (float(rows.min()), float(rows.max()))
         names, ids = tuple(map(str, self.classes_)), np.arange(len(rows)).astype(str)

@@ -81,6 +81,12 @@ def test_preview_draws_a_grid(call, nowhere) -> None:
         assert picture.height > picture.width
 
 
+def test_a_preview_is_a_png(call, nowhere) -> None:
+    answer = call("data", "preview", "digits", "--out", "a.jpg")
+    assert (answer.code, list(nowhere.iterdir())) == (2, [])
+    assert "let it end in .png" in answer.err
+
+
 def test_preview_takes_any_class_name(call, animals, tmp_path) -> None:
     answer = call("data", "preview", animals, "--out", tmp_path / "new" / "grid.png")
     assert answer.code == 0, answer.err

@@ -174,6 +174,22 @@ def test_a_first_line_of_one_endless_cell_is_refused(tmp_path):
     assert "field larger" in fault(written(tmp_path / "a.csv", ["x" * 200_000, "1,2"]))
 
 
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"path;label\n1.png;cat\n", "its separator is the semicolon"),
+        (b"label\tpixel1\n1\t2\n", "its separator is the tab"),
+        ("path,label\n1.png,füchse\n".encode("latin-1"), "a.csv:2: is not UTF-8"),
+        ("label,pixel1\n1,2\n".encode("utf-16"), "a.csv:1: is not UTF-8"),
+        (b"path,label\r1.png,cat\r", "end as on an old Mac"),
+    ],
+)
+def test_what_other_programs_write_is_told(tmp_path, content, message):
+    (tmp_path / "1.png").touch()
+    (tmp_path / "a.csv").write_bytes(content)
+    assert message in fault(tmp_path / "a.csv")
+
+
 def test_a_cut_off_and_a_damaged_gzip_file_are_told_apart(tmp_path):
     path = written(tmp_path / "a.csv.gz", [HEADER, *ROWS])
     whole = path.read_bytes()
@@ -236,6 +252,12 @@ def test_paths_and_labels(pictures, header):
     assert train.labels.tolist() == [1, 0, 2, 0]
     assert train.images[:, 0, 0, 0].tolist() == [0, 1, 2, 3]
     assert train.ids.tolist() == ["0.png", "1.png", "2.png", "3.png"]
+
+
+def test_a_column_that_is_not_used_is_said(pictures):
+    rows = ["image_path,label,split", "1.png,cat,train", "2.png,dog,test"]
+    train = csv.read(written(pictures / "a.csv", rows), Wanted()).train
+    assert train.provenance["notes"] == [f"{pictures / 'a.csv'}: not used: column split"]
 
 
 def test_a_quoted_cell_may_go_over_several_lines(pictures):

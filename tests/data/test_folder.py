@@ -81,6 +81,31 @@ def test_folders_that_a_folder_called_train_puts_aside_are_named(tmp_path):
     assert note.endswith("the images in bus")
 
 
+@pytest.mark.parametrize("name", ["test", "Val"])
+def test_test_or_validation_images_without_a_folder_called_train_are_refused(divided, name):
+    (divided / "train").rename(divided / "cats")
+    (divided / "test").rename(divided / name)
+    with pytest.raises(InputError, match=rf"holds a folder '{name}'.* none called 'train'"):
+        read(divided)
+
+
+def test_classes_one_folder_further_down_are_pointed_out(divided):
+    (divided / "test").rename(divided.parent / "elsewhere")
+    (divided / "train").rename(divided / "animals")
+    with pytest.raises(InputError) as caught:
+        read(divided)
+    assert "one class folder, 'animals', with 3 folders in it" in caught.value.message
+    assert caught.value.hint.endswith(f"give {divided / 'animals'}")
+
+
+def test_a_folder_of_runs_is_no_class(divided):
+    run = divided / "train" / "runs" / "digits-1"
+    picture(run / "plots" / "curves.png")
+    for name in ("recipe.toml", "status.json"):
+        (run / name).touch()
+    assert read(divided).train.classes == ("cat", "dog", "owl")
+
+
 def test_one_folder_of_class_folders_with_folders_inside(tmp_path):
     picture(tmp_path / "b" / "deep" / "er" / "1.png", 1)
     picture(tmp_path / "a" / "2.PNG", 2)
@@ -120,6 +145,12 @@ def test_links_are_followed_and_loops_are_not(tmp_path):
     assert "cat/linked/1.png" in train.ids
     assert "dog/1.png" in train.ids
     assert len(train) < 10
+
+
+def test_a_link_to_the_whole_does_not_pour_all_classes_into_one(divided):
+    (divided / "train" / "cat" / "all").symlink_to(divided / "train")
+    (divided / "train" / "dog" / "root").symlink_to(divided)
+    assert read(divided).train.counts() == {"cat": 3, "dog": 3, "owl": 3}
 
 
 def test_pipes_are_not_opened_and_links_to_nothing_are_unreadable(tmp_path):

@@ -143,6 +143,13 @@ def test_a_copy_is_counted_once_where_training_and_validation_both_hold_it(tmp_p
     assert load(data(tmp_path / "a.npz")).test.provenance["copies_of_training_images"] == 2
 
 
+def test_a_long_list_of_classes_is_cut(tmp_path, capsys):
+    pixels = np.random.default_rng(0).integers(0, 256, (60, 4, 4), np.uint8)
+    np.savez(tmp_path / "a.npz", x_train=pixels, y_train=np.arange(60) // 2, x_test=pixels[:1], y_test=[0])
+    load(data(tmp_path / "a.npz"))
+    assert "no test images of: 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 and 19 more\n" in capsys.readouterr().err
+
+
 def test_a_limit_is_exact_where_rare_classes_cannot_give(tmp_path):
     labels = [0, 1, *[2] * 100]
     pixels = np.random.default_rng(0).integers(0, 256, (102, 4, 4), np.uint8)

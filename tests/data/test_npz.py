@@ -40,6 +40,11 @@ def test_keras_names(tmp_path):
     assert parts.validation is None
 
 
+def test_images_without_labels_are_said_and_not_used(tmp_path):
+    train = read(tmp_path, x_train=GRAY, y_train=LABELS, x_test=GRAY[:2]).train
+    assert train.provenance["notes"][0].endswith("not used, having no labels: x_test")
+
+
 def test_medmnist_names(tmp_path):
     images = {f"{part}_images": COLOUR[:n] for part, n in {"train": 6, "val": 3, "test": 2}.items()}
     labels = {f"{part}_labels": LABELS[:n, None] for part, n in {"train": 6, "val": 3, "test": 2}.items()}

@@ -7,6 +7,7 @@ import io
 import re
 from pathlib import Path
 
+import matplotlib as mpl
 import numpy as np
 import pytest
 from PIL import Image
@@ -84,6 +85,17 @@ def test_mistakes_are_shown_on_white(tmp_path: Path, channels: int) -> None:
             assert shown.mode == ("L" if channels == 2 else "RGB")
             assert np.unique(np.asarray(shown)[:4]).tolist() == [0]
             assert np.unique(np.asarray(shown)[4:]).tolist() == [255]
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("classes", [[f"{'long' * 30} {i}" for i in range(4)], [str(i) for i in range(1200)]])
+def test_a_confusion_matrix_leaves_room_for_itself(classes: list[str], tmp_path: Path) -> None:
+    with mpl.rc_context(plots.STYLE):
+        figure = plots.confusion(np.eye(len(classes), dtype=int), tuple(classes))
+        plots.write(tmp_path / "confusion.png", figure)
+    (axes, _) = figure.axes
+    assert axes.get_position().width > 0.4
+    assert len(axes.get_xticklabels()) <= 100
 
 
 def test_the_page_shows_the_plots(run: imagette.Run) -> None:

@@ -91,6 +91,9 @@ def test_fewer_images_than_a_batch_are_enough_for_an_epoch() -> None:
     [
         (0.5, FEW, "the budget is too short"),
         (60, [*FEW, "train.epochs=3"], "a budget decides train.epochs"),
+        (-1, FEW, "a budget of -1 seconds"),
+        (float("nan"), FEW, "a budget of nan seconds"),
+        ("2m", FEW, "a budget of '2m' seconds"),
     ],
 )
 def test_what_cannot_be_is_said(seconds: float, overrides: list[str], message: str) -> None:

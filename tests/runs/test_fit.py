@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 from torch import nn
 
@@ -136,6 +137,32 @@ def test_a_path_object_is_as_good_as_text(tmp_path: Path) -> None:
     page = tmp_path / "mine.toml"
     page.write_text('base = "digits"\n[train]\nepochs = 1\nthreads = 1\n[model]\nname = "linear"\n')
     assert imagette.train(page, runs=tmp_path / "runs", progress=False).summary["epochs"] == 1
+
+
+def test_a_finished_run_takes_no_other_number_of_epochs(finished: imagette.Run) -> None:
+    with pytest.raises(InputError, match=r"(?s)is finished.*imagette extend"):
+        imagette.resume(finished.path, epochs=9, progress=False)
+
+
+def test_images_are_trained_where_they_lie(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 30, 8, 8), np.uint8)
+    for name, images in zip(("cat", "dog"), pixels, strict=True):
+        (tmp_path / name).mkdir()
+        for number, image in enumerate(images):
+            Image.fromarray(image).save(tmp_path / name / f"{number}.png")
+    monkeypatch.chdir(tmp_path)
+    for number in (1, 2):
+        run = imagette.train(imagette.Recipe.load(".", QUICK[:3]), progress=False)
+        assert run.path.parent.name == "runs"
+        assert run.path.name.endswith(f"-{number}")
+        assert run.classes == ("cat", "dog")
+        assert run.test() == run.summary["test"]
+
+
+@pytest.mark.parametrize("what", [None, 3, [Image.new("L", (8, 8))], torch.zeros(1, 1, 8, 8)])
+def test_what_cannot_be_predicted_is_said(finished: imagette.Run, what: object) -> None:
+    with pytest.raises(InputError, match=r"(?s)cannot predict.*give paths, an array"):
+        finished.predict(what)  # type: ignore[arg-type]
 
 
 def test_a_finished_run_is_left_as_it_is(finished: imagette.Run, capfd: pytest.CaptureFixture[str]) -> None:

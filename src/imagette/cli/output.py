@@ -31,7 +31,7 @@ def columns(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
 
 
 def table(title: str, headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a table with its rule; on a terminal long cells wrap, in a pipe they stay whole.
+    """Print a table with its rule; on a terminal names wrap where they must, figures never, and in a pipe nothing does.
 
     Args:
         title: above the table, if it is not empty.
@@ -45,12 +45,17 @@ def table(title: str, headings: Sequence[str], rows: Iterable[Sequence[object]])
 
     grid = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for heading in headings:
-        grid.add_column(Text(heading.removeprefix(">")), justify="right" if heading.startswith(">") else "left")
+        figure = heading.startswith(">")
+        name = Text(heading.removeprefix(">"))
+        grid.add_column(name, justify="right" if figure else "left", no_wrap=figure, overflow="fold")
     for row in rows:
         grid.add_row(*(Text(inert(cell)) for cell in row))
     if title:
         click.echo(f"\n{inert(title)}\n")
-    Console(highlight=False, width=None if sys.stdout.isatty() else 10_000).print(grid)
+    wide = Console(highlight=False, width=10_000)
+    narrow = Console(highlight=False)
+    fits = sys.stdout.isatty() and wide.measure(grid).minimum <= narrow.width
+    (narrow if fits else wide).print(grid)
 
 
 def percent(share: float | None) -> str:

@@ -20,6 +20,7 @@ from imagette.data.mapped import fits, gather, is_mapped
 from imagette.data.splits import Parts, Splits, duplicates, stratified
 from imagette.recipe.schema import Data
 
+NAMED = 10  # classes that a note names, at most
 READERS: dict[str, Callable[[Path, Wanted], Parts]] = {".npz": npz.read, ".csv": csv.read, ".csv.gz": csv.read}
 
 
@@ -215,7 +216,9 @@ def _announced(splits: Splits) -> Splits:
         notes.update(dict.fromkeys(part.provenance.get("notes", []) if part else []))
     absent = np.setdiff1d(splits.train.labels, splits.test.labels)
     if len(absent):
-        notes[f"no test images of: {', '.join(splits.train.classes[i] for i in absent)}"] = None
+        names = ", ".join(splits.train.classes[i] for i in absent[:NAMED])
+        rest = f" and {len(absent) - NAMED:,} more" if len(absent) > NAMED else ""
+        notes[f"no test images of: {names}{rest}"] = None
     for note in notes:
         say(note)
     return splits

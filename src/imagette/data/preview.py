@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib import font_manager, rc_context
 from matplotlib.figure import Figure
 
+from imagette.core.errors import InputError
 from imagette.core.files import atomic_path
 from imagette.data.formats.decode import on_white, picture
 from imagette.data.formats.files import printable
@@ -31,6 +32,7 @@ def save(imageset: ImageSet, path: Path, rows: int = 4, columns: int = 16, title
         seed: another one draws other images.
 
     Raises:
+        InputError: for another suffix.
         EnvironmentFault: when the file cannot be written.
 
     Example:
@@ -39,6 +41,8 @@ def save(imageset: ImageSet, path: Path, rows: int = 4, columns: int = 16, title
         >>> two = ImageSet(images, np.array([0, 1]), ("cat", "dog"), np.array(["1.png", "2.png"]))
         >>> save(two, Path(tempfile.mkdtemp()) / "two.png", rows=1, columns=2)
     """
+    if path.suffix.lower() != ".png":
+        raise InputError(f"{path}: not a picture's name", hint="let it end in .png")
     order = np.random.default_rng(seed).permutation(len(imageset))[: rows * columns]
     chosen = imageset.take(order)
     columns = min(columns, max(1, len(chosen)))
@@ -58,17 +62,28 @@ def _draw(chosen: ImageSet, rows: int, columns: int, title: str) -> Figure:
         axis.set_axis_off()
     for axis, image, label in zip(axes.flat, chosen.images, chosen.labels, strict=False):
         axis.imshow(np.asarray(on_white(picture(image))), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-        axis.set_title(_short(chosen.classes[label]), fontsize=8, pad=2, parse_math=False)
+        axis.set_title(shortened(chosen.classes[label], LONGEST_NAME), fontsize=8, pad=2, parse_math=False)
     return figure
 
 
-def _short(name: str) -> str:
+def shortened(name: str, length: int) -> str:
+    """Cut a name to so many letters.
+
+    Example:
+        >>> shortened("Ankle boot", 6)
+        'Ankle…'
+    """
     clean = printable(name)
-    return clean if len(clean) <= LONGEST_NAME else f"{clean[: LONGEST_NAME - 1]}…"
+    return clean if len(clean) <= length else f"{clean[: length - 1]}…"
 
 
 @cache
 def fonts() -> list[str]:
-    """List the fonts to look for a character in: those for Chinese and Japanese where the machine has them."""
+    """List the fonts in which a picture's letters are looked for: those of Chinese and Japanese where they are there.
+
+    Example:
+        >>> fonts()[0]
+        'DejaVu Sans'
+    """
     installed = set(font_manager.get_font_names())
     return ["DejaVu Sans", *(font for font in WIDE_FONTS if font in installed)]

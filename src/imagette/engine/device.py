@@ -39,6 +39,24 @@ def pick(name: str) -> torch.device:
     return device
 
 
+def chosen(name: str) -> torch.device:
+    """Turn a plan's device into one that is there, and make it torch's own, for which random numbers are seeded.
+
+    Raises:
+        EnvironmentFault: for a device that this machine lacks.
+
+    Example:
+        >>> chosen("cpu")
+        device(type='cpu')
+    """
+    device = pick(name)
+    if device.type == "cuda":
+        if device.index is not None:
+            torch.cuda.set_device(device)
+        torch.backends.cudnn.deterministic = True
+    return device
+
+
 def present(name: str) -> torch.device:
     """Give the device of a record where this machine has it, and else the CPU.
 

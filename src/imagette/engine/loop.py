@@ -79,11 +79,7 @@ class Training:
             )
         torch.set_num_threads(self.plan.threads)
         allocator.keep_freed_memory()
-        self.device = devices.pick(self.plan.device)
-        if self.device.type == "cuda":
-            if self.device.index is not None:
-                torch.cuda.set_device(self.device)  # the one whose dropout is seeded
-            torch.backends.cudnn.deterministic = True
+        self.device = devices.chosen(self.plan.device)
         self.preprocessing = Preprocessing.fit(train, recipe.data.normalize)
         trap = recipe.traps.evaluate_normalize
         self.measured = self.preprocessing if trap == "as-trained" else Preprocessing.fit(train, trap)
@@ -174,14 +170,12 @@ class Training:
                 elapsed = time.perf_counter() - started
                 progress.trained(elapsed)
                 accuracy = correct.item() / len(labels)
-                self._check()  # a checkpoint may follow
                 yield Logged(progress.epoch + 1, progress.step, rate, loss.item(), accuracy, timed / elapsed)
                 started, timed = time.perf_counter(), 0
         progress.trained(time.perf_counter() - started)
         self._check()
 
     def _check(self) -> None:
-        """Look at what was not looked at since the last check."""
         try:
             self.step.check()
             if self.proxy:
@@ -284,8 +278,9 @@ class Training:
         """Give everything that a resume needs: tensors by name, and JSON-able facts.
 
         Raises:
-            Diverged: when a weight is not finite: such a state is not worth keeping.
+            Diverged: when a weight or a gradient was not finite: such a state is not worth keeping.
         """
+        self._check()
         parts = {"model": self.module.state_dict(), "optimizer": optimizer_slots(self.optimizer)}
         parts |= {name: follower.module.state_dict() for name, follower in self.followers.items()}
         parts |= self.proxy.state() if self.proxy else {}

@@ -107,6 +107,10 @@ def parse(text: str, source: str) -> Recipe:
 
 def _text(target: Target) -> str:
     """Write a target as text; a run's folder stands for the recipe in it."""
+    if not isinstance(target, str | os.PathLike):
+        raise InputError(
+            f"a recipe's name or path is text, not {type(target).__name__}", hint=suggestion("", shipped())
+        )
     text = os.fspath(target)
     if text == OWN_IMAGES and os.path.exists(text):  # noqa: PTH110  # the recipe serves any folder, also one so called
         return os.path.join(os.curdir, text)  # noqa: PTH118

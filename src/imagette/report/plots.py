@@ -14,12 +14,14 @@ from matplotlib.figure import Figure
 from imagette.core.console import say
 from imagette.core.errors import EnvironmentFault
 from imagette.core.files import atomic_path
-from imagette.data.preview import fonts
+from imagette.data.preview import fonts, shortened
 from imagette.report import network
 from imagette.runs.run import Run
 
 INK, TRAIN, VALIDATION = "#333333", "#1f77b4", "#d95f02"
 STYLE: dict[Any, Any] = {"axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": INK, "font.size": 10}
+NAMED = 100  # classes that an axis of the confusion matrix has room for; of more, every second one or fewer
+LONGEST_NAME = 30  # letters
 NUMBERED_CELLS = 25  # classes up to which every cell of the confusion matrix shows its count
 
 
@@ -61,7 +63,9 @@ def curves(run: Run) -> Figure:
             label = {"train": "training", "val": "validation"}[part]
             axes.plot([row["epoch"] for row in rows], values, marker=".", color=colour, label=label)
         axes.set(xlabel="epoch", title=what)
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+        if len(run.history) == 1:
+            axes.set_xlim(0, 2)
         axes.grid(alpha=0.2)
     figure.axes[0].legend(frameon=False)
     figure.suptitle(f"{run.path.name}: test accuracy {run.summary['test']['accuracy']:.2%}", parse_math=False)
@@ -77,8 +81,10 @@ def confusion(matrix: np.ndarray, classes: tuple[str, ...]) -> Figure:
     share = matrix / np.maximum(matrix.sum(1, keepdims=True), 1)
     picture = axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
     axes.set(xlabel="predicted", ylabel="true", title=f"{matrix.trace():,} of {matrix.sum():,} test images right")
-    axes.set_xticks(range(k), classes, rotation=60, ha="right", rotation_mode="anchor", parse_math=False)
-    axes.set_yticks(range(k), classes, parse_math=False)
+    some = range(0, k, -(-k // NAMED))
+    names = [shortened(classes[i], LONGEST_NAME) for i in some]
+    axes.set_xticks(some, names, rotation=60, ha="right", rotation_mode="anchor", parse_math=False)
+    axes.set_yticks(some, names, parse_math=False)
     axes.spines[:].set_visible(False)
     figure.colorbar(picture, ax=axes, label="share of the true class", shrink=0.8)
     if k <= NUMBERED_CELLS:

@@ -6,6 +6,7 @@ import math
 import os
 import time
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any
 
 from imagette.core.errors import InputError
@@ -37,7 +38,7 @@ def within_budget(target: str | os.PathLike[str], seconds: float, overrides: Seq
         The recipe, to be trained.
 
     Raises:
-        InputError: when the time is too short to train on anything, or ``train.epochs`` is given too.
+        InputError: when the time is no number or too short to train on anything, or ``train.epochs`` is given too.
         ImagetteError: as ``imagette.train`` does for recipe and data.
 
     Example:
@@ -45,6 +46,8 @@ def within_budget(target: str | os.PathLike[str], seconds: float, overrides: Seq
         >>> recipe.train.epochs > Recipe.load("digits").train.epochs
         True
     """
+    if not isinstance(seconds, Real) or not 0 < seconds < math.inf:
+        raise InputError(f"a budget of {seconds!r} seconds", hint="give a number larger than 0")
     if any(text.partition("=")[0].strip() == "train.epochs" for text in overrides):
         raise InputError("a budget decides train.epochs, and it was given too", hint="leave one of them out")
     end = time.perf_counter() + FILLED * seconds - REPORT

@@ -113,6 +113,8 @@ def resume(path: PathLike, *, epochs: int | None = None, model: nn.Module | None
     """
     folder = RunFolder(Path(path))
     if folder.status()["state"] == "finished":
+        if epochs is not None:
+            raise InputError(f"{folder.path} is finished", hint=f"for more: imagette extend {folder.path} --epochs 10")
         say(f"{folder.path} is finished; for more epochs: imagette extend {folder.path} --epochs 10")
         return Run(folder.path, model)
     return show(_resumed(folder, epochs, model), visible=progress)

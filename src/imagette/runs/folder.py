@@ -116,9 +116,9 @@ def check_writable(root: Path) -> None:
         InputError: when its name is not UTF-8.
     """
     check_name(root.absolute())
-    probe = root / f".probe-{os.getpid()}"
+    there = next(folder for folder in (root.absolute(), *root.absolute().parents) if folder.exists())
+    probe = there / f".probe-{os.getpid()}"
     try:
-        root.mkdir(parents=True, exist_ok=True)
         probe.touch()
         probe.unlink()
     except OSError as error:

@@ -168,7 +168,7 @@ class Run:
             One record an image: ``id``, ``label``, ``probability``, and ``probabilities`` by class name.
 
         Raises:
-            InputError: when something cannot be read, or does not have the model's shape.
+            InputError: for another kind of object; when something cannot be read or has not the model's shape.
         """
         images, ids = self._images(what)
         prediction = self.predictor.predict(images)
@@ -191,8 +191,14 @@ class Run:
             return what.images, what.ids.tolist()
         if isinstance(what, np.ndarray):
             return what, [str(i) for i in range(len(what))]
-        paths = [what] if isinstance(what, str | os.PathLike) else list(what)
-        return unlabelled.read([os.fspath(path) for path in paths], self.predictor.preprocessing.shape)
+        try:
+            paths = [os.fspath(path) for path in ([what] if isinstance(what, str | os.PathLike) else what)]
+        except TypeError as error:
+            raise InputError(
+                f"cannot predict an object of type {type(what).__name__}",
+                hint="give paths, an array (N, C, H, W) uint8, or an ImageSet",
+            ) from error
+        return unlabelled.read(paths, self.predictor.preprocessing.shape)
 
 
 def fingerprints(splits: Splits) -> dict[str, str]:

@@ -1,8 +1,8 @@
 """CSV files, plain or gzipped: of pixels (see :mod:`imagette.data.formats.pixels`), or of paths and labels.
 
-The latter has a header with a column called ``path`` (or ``file``, ``filename``, ``image``) and one called ``label``
-(or ``class``); other columns are left alone. Paths are relative to the CSV's folder, or absolute; a label is the name
-of a class.
+The latter has a header with a column called ``path`` (or ``file``, ``filename``, ``image``, ``image_path``,
+``file_path``, ``filepath``) and one called ``label`` (or ``class``); other columns are left alone. Paths are relative
+to the CSV's folder, or absolute; a label is the name of a class.
 
 The classes of a pixel CSV are named by its numbers. A file ``classes.txt`` beside it, one name a line from number 0
 on, gives better ones. Kaggle's two Fashion-MNIST files are recognised by what they hold, and bring their class names.
@@ -32,7 +32,7 @@ from imagette.data.imageset import Images, ImageSet
 from imagette.data.importcache import cached
 from imagette.data.splits import Parts
 
-PATH_COLUMNS = ("path", "file", "filename", "image")
+PATH_COLUMNS = ("path", "file", "filename", "image", "image_path", "file_path", "filepath")
 CLASSES_FILE = "classes.txt"
 KNOWN = {"613d570f51368b16": "fashion-mnist", "183663a9f112861a": "fashion-mnist"}
 """Digest of pixels and labels to the data set of the catalog whose Kaggle division they are."""
@@ -90,7 +90,10 @@ def _read_paths(path: Path, columns: tuple[int, int], wanted: Wanted) -> ImageSe
     if not lines:
         raise InputError(f"{printable(path)}: holds no rows")
     listing.classes = sorted(set(listing.names))
-    return read_listing(listing, path, wanted, {"source": "csv of paths", "path": printable(path)})
+    header = _header(path)
+    left = ", ".join(printable(header[i]) for i in range(len(header)) if i not in columns)
+    found = read_listing(listing, path, wanted, {"source": "csv of paths", "path": printable(path)})
+    return found.note(f"{printable(path)}: not used: column {left}") if left else found
 
 
 def _rows(path: Path, lines: Sequence[Line]) -> Iterator[tuple[int, list[str]]]:

@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 from imagette.core.console import inert
 
+RUN_FILES = ("recipe.toml", "status.json")  # of a training in the very folder that holds its images
+
 
 class File(NamedTuple):
     """A file found in a folder, and what tells a changed one from it."""
@@ -39,14 +41,12 @@ def walk(folder: str | Path, within: frozenset[tuple[int, int]] = frozenset()) -
         >>> [file.path.removeprefix(str(folder)) for file in walk(folder)]
         ['/1.png']
     """
-    here = os.stat(folder)  # noqa: PTH116
-    within |= {(here.st_dev, here.st_ino)}
+    within |= {identity(folder)}
     with os.scandir(folder) as entries:
         visible = sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name)
     for entry in visible:
         if entry.is_dir():
-            there = entry.stat()
-            if (there.st_dev, there.st_ino) not in within:
+            if identity(entry.path) not in within:
                 yield from walk(entry.path, within)
         elif entry.is_file():
             found = entry.stat()
@@ -55,13 +55,28 @@ def walk(folder: str | Path, within: frozenset[tuple[int, int]] = frozenset()) -
             yield File(entry.path, -1, 0)
 
 
+def identity(folder: str | Path) -> tuple[int, int]:
+    """Give what tells a folder from all others, however one comes to it."""
+    found = os.stat(folder)  # noqa: PTH116
+    return found.st_dev, found.st_ino
+
+
 def folders(folder: Path) -> list[Path]:
-    """List the folders in a folder, sorted by name, without hidden ones and links back to itself."""
+    """List the folders in a folder, sorted by name, without hidden ones, links back to itself, and Imagette's runs."""
     return sorted(
         inner
         for inner in folder.iterdir()
-        if inner.is_dir() and not inner.name.startswith((".", "__MACOSX")) and not inner.samefile(folder)
+        if inner.is_dir()
+        and not inner.name.startswith((".", "__MACOSX"))
+        and not inner.samefile(folder)
+        and not _holds_runs(inner)
     )
+
+
+def _holds_runs(folder: Path) -> bool:
+    with os.scandir(folder) as entries:
+        inner = (entry.path for entry in entries if entry.is_dir())
+        return any(all(os.path.isfile(f"{path}/{name}") for name in RUN_FILES) for path in inner)  # noqa: PTH113
 
 
 def printable(name: str | Path) -> str:

@@ -17,7 +17,7 @@ import numpy as np
 
 from imagette.core.errors import InputError
 from imagette.data.formats.decode import EXTENSIONS
-from imagette.data.formats.files import File, folders, printable, walk
+from imagette.data.formats.files import File, folders, identity, printable, walk
 from imagette.data.formats.images import Decoded, Wanted, decode_all
 from imagette.data.formats.labels import from_names
 from imagette.data.imageset import ImageSet
@@ -50,8 +50,8 @@ def read(root: Path, wanted: Wanted) -> Parts:
         wanted: what the images shall be like.
 
     Raises:
-        InputError: for a folder without classes or images, a file that cannot be read, or a class of the validation
-            or test images that the training images lack.
+        InputError: for a folder without classes or images, one with test or validation images alone, a file that
+            cannot be read, or a class of the validation or test images that the training images lack.
     """
     layout = find_parts(root)
     unused = _unused(root, layout)
@@ -86,7 +86,13 @@ def find_parts(root: Path) -> dict[str, Path]:
                     f"{printable(root)} holds both {printable(found[part].name)} and {printable(folder.name)}",
                     hint=f"keep one folder of {part} images",
                 )
-    return found if "train" in found else {"train": root}
+    if found and "train" not in found:
+        part, folder = next(iter(found.items()))
+        raise InputError(
+            f"{printable(root)} holds a folder {printable(folder.name)!r}, for {part} images, and none called 'train'",
+            hint="put the class folders of the training images into a folder train; a class must have another name",
+        )
+    return found or {"train": root}
 
 
 def _unused(root: Path, layout: dict[str, Path]) -> str:
@@ -131,6 +137,11 @@ def _import(folder: Path, root: Path, wanted: Wanted) -> ImageSet:
             f"{printable(folder)} holds no class folders",
             hint="put the images of every class in a folder of its name: train/cat/1.jpg, or cat/1.jpg",
         )
+    if not wanted.classes and len(listing.classes) == 1 and len(inner := folders(next(iter(folders(folder))))) > 1:
+        raise InputError(
+            f"{printable(folder)} holds one class folder, {listing.classes[0]!r}, with {len(inner)} folders in it",
+            hint=f"if those are the classes, give {printable(inner[0].parent)}",
+        )
     if not listing.files:
         raise InputError(
             f"{printable(folder)} holds no images: its class folders {', '.join(listing.classes)} are empty",
@@ -141,10 +152,11 @@ def _import(folder: Path, root: Path, wanted: Wanted) -> ImageSet:
 
 def _list(folder: Path, root: Path) -> Listing:
     listing = Listing()
+    around = frozenset(map(identity, (root, folder)))  # a link back to them would pour all classes into one
     for class_folder in folders(folder):
         name = printable(class_folder.name)
         listing.classes.append(name)
-        for file in walk(class_folder):
+        for file in walk(class_folder, around):
             if file.suffix not in EXTENSIONS:
                 listing.others[printable(file.suffix) or "no suffix"] += 1
                 continue

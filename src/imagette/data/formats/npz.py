@@ -68,6 +68,9 @@ def read(path: Path, wanted: Wanted) -> Parts:
         for part, keys in layout.items()
         if part != "train" and set(keys) <= arrays.keys()
     }
+    lone = [keys[0] for part, keys in layout.items() if part not in ("train", *rest) and keys[0] in arrays]
+    if lone:
+        train = train.note(f"{printable(path)}: not used, having no labels: {', '.join(lone)}")
     return Parts(train, **rest)
 
 

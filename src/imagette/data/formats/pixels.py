@@ -97,6 +97,9 @@ def pixel_shape(count: int) -> Shape | None:
     return None
 
 
+SEPARATORS = {";": "semicolon", "\t": "tab", "|": "bar"}  # that others write in place of the comma
+
+
 class _Table:
     """What the first line tells about the columns, and how a row is read."""
 
@@ -118,6 +121,9 @@ class _Table:
                 "a CSV of image files has columns called path and label",
             )
         self.shape = shape
+        others = [name for sign, name in SEPARATORS.items() if sign in first.text]
+        if self.width == 1 and others:
+            raise InputError(f"{self.name}: its separator is the {others[0]}", hint="save it with commas")
 
     def _label_column(self, cells: Sequence[str]) -> int | None:
         if self.columns:

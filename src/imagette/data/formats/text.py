@@ -36,7 +36,7 @@ def blocks(path: Path) -> Generator[list[Line]]:
         path: UTF-8, with or without a byte order mark; gzipped or not, as its first bytes say.
 
     Raises:
-        InputError: when it cannot be read, is damaged, or is larger than ``MAX_BYTES`` unpacked.
+        InputError: when it cannot be read, is damaged, is no UTF-8, or is larger than ``MAX_BYTES`` unpacked.
 
     Example:
         >>> import tempfile
@@ -56,12 +56,12 @@ def blocks(path: Path) -> Generator[list[Line]]:
             *lines, rest = (rest + block).split(b"\n")
             if len(rest) > MAX_LINE:
                 raise InputError(f"{name}: line {number + len(lines) + 1} is longer than {MAX_LINE:,} bytes")
-            yield _numbered(lines, number)
+            yield _numbered(lines, number, name)
             number += len(lines)
             advance(position() - before)
             before = position()
         if rest:
-            yield _numbered([rest], number)
+            yield _numbered([rest], number, name)
 
 
 def first_line(path: Path) -> Line:
@@ -71,15 +71,24 @@ def first_line(path: Path) -> Line:
         InputError: when there is none in the first hundred, or the file cannot be read.
     """
     with _opened(path) as (stream, _):
-        lines = _numbered([stream.readline(MAX_LINE) for _ in range(FIRST_LINES)], 0)
+        lines = _numbered([stream.readline(MAX_LINE) for _ in range(FIRST_LINES)], 0, printable(path))
     if not lines:
         raise InputError(f"{printable(path)}: holds no rows")
+    if "\r" in lines[0].text:
+        raise InputError(f"{printable(path)}: its lines end as on an old Mac", hint="save it with LF or CRLF line ends")
     return lines[0]
 
 
-def _numbered(lines: list[bytes], before: int) -> list[Line]:
-    texts = (line.decode("utf-8", errors="backslashreplace").removeprefix("\ufeff").rstrip("\r\n") for line in lines)
-    return [Line(number, text) for number, text in enumerate(texts, before + 1) if text.strip()]
+def _numbered(lines: list[bytes], before: int, name: str) -> list[Line]:
+    found = []
+    for number, line in enumerate(lines, before + 1):
+        try:
+            text = line.decode().removeprefix("\ufeff").rstrip("\r\n")
+        except UnicodeDecodeError as error:
+            raise InputError(f"{name}:{number}: is not UTF-8", hint="save the file as UTF-8") from error
+        if text.strip():
+            found.append(Line(number, text))
+    return found
 
 
 @contextmanager

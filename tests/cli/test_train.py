@@ -170,6 +170,17 @@ def test_predict_takes_files_and_patterns(call, trained, pictures) -> None:
     assert [Path(record["id"]).name for record in json.loads(answer.out)] == ["a.png", "b.png"]
 
 
+def test_predict_leaves_out_what_cannot_be_read_if_asked_to(call, trained, pictures) -> None:
+    (pictures / "text.png").write_bytes(b"no image")
+    refused = call("predict", trained.path, pictures / "*.png")
+    assert (refused.code, refused.out) == (2, "")
+    assert "--skip-unreadable" in refused.err
+    answer = call("predict", trained.path, pictures / "*.png", "--skip-unreadable", "--format", "json")
+    assert [Path(record["id"]).name for record in json.loads(answer.out)] == ["a.png", "b.png"]
+    assert "left out: " in answer.err
+    assert "text.png" in answer.err
+
+
 def test_a_folder_without_pictures_is_2(call, trained, nowhere) -> None:
     (nowhere / "empty").mkdir()
     answer = call("predict", trained.path, "empty")

@@ -46,6 +46,12 @@ def test_a_csv_of_another_size_is_converted_as_files_are(tmp_path: Path) -> None
     np.testing.assert_array_equal(from_csv, from_file)
 
 
+def test_a_csv_of_files_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("path,label\n1.png,cat\n")
+    with pytest.raises(InputError, match="a CSV of image files, not of pixels"):
+        unlabelled.read([str(tmp_path / "a.csv")], (1, 4, 4))
+
+
 def test_nothing_found_is_said(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nowhere"):
         unlabelled.read([str(tmp_path / "nowhere*.png")], (1, 4, 4))

@@ -35,14 +35,16 @@ from imagette.cli.output import percent, table
 @click.option(
     "--top", type=click.IntRange(min=1), default=1, show_default=True, metavar="K", help="How many classes to name."
 )
-def command(run: str, files: tuple[str, ...], form: str, top: int) -> None:
+@click.option("--skip-unreadable", is_flag=True, help="Leave out images that cannot be read, and say which.")
+def command(run: str, files: tuple[str, ...], form: str, top: int, skip_unreadable: bool) -> None:
     """Classify images with a trained run.
 
     FILES are images, folders of images, patterns, or a CSV of pixels.
     """
     import imagette
 
-    answers = [_first(answer, top) for answer in imagette.load(run).predict(list(files))]
+    predicted = imagette.load(run).predict(list(files), skip_unreadable=skip_unreadable)
+    answers = [_first(answer, top) for answer in predicted]
     {"table": _as_table, "json": _as_json, "csv": _as_csv}[form](answers)
 
 

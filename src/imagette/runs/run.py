@@ -157,12 +157,13 @@ class Run:
         spec = self.recipe.evaluate
         return metrics.summarize(logits, images.labels, images.classes, spec.confidence, spec.bins)
 
-    def predict(self, what: What) -> list[dict[str, Any]]:
+    def predict(self, what: What, *, skip_unreadable: bool = False) -> list[dict[str, Any]]:
         """Predict images.
 
         Args:
             what: an ``ImageSet``; an array (N, C, H, W) uint8; or paths, folders and globs of image files, or a
                 pixel CSV.
+            skip_unreadable: leave out image files that cannot be read, and say which.
 
         Returns:
             One record an image: ``id``, ``label``, ``probability``, and ``probabilities`` by class name.
@@ -170,7 +171,7 @@ class Run:
         Raises:
             InputError: for another kind of object; when something cannot be read or has not the model's shape.
         """
-        images, ids = self._images(what)
+        images, ids = self._images(what, skip_unreadable)
         prediction = self.predictor.predict(images)
         return self._records(ids, prediction)
 
@@ -186,7 +187,7 @@ class Run:
             for name, label, row in zip(ids, prediction.labels, prediction.probabilities, strict=True)
         ]
 
-    def _images(self, what: What) -> tuple[np.ndarray, Sequence[str]]:
+    def _images(self, what: What, skip_unreadable: bool) -> tuple[np.ndarray, Sequence[str]]:
         if isinstance(what, ImageSet):
             return what.images, what.ids.tolist()
         if isinstance(what, np.ndarray):
@@ -198,7 +199,7 @@ class Run:
                 f"cannot predict an object of type {type(what).__name__}",
                 hint="give paths, an array (N, C, H, W) uint8, or an ImageSet",
             ) from error
-        return unlabelled.read(paths, self.predictor.preprocessing.shape)
+        return unlabelled.read(paths, self.predictor.preprocessing.shape, skip_unreadable)
 
 
 def fingerprints(splits: Splits) -> dict[str, str]:

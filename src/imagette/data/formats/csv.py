@@ -54,10 +54,14 @@ def read(path: Path, wanted: Wanted) -> Parts:
 
 def has_labels(path: Path) -> bool:
     """Tell whether a CSV brings labels, or only images to predict."""
-    header = _header(path)
-    if any(cell in PATH_COLUMNS for cell in header):
-        return any(cell in LABEL_COLUMNS for cell in header)
+    if names_files(path):
+        return any(cell in LABEL_COLUMNS for cell in _header(path))
     return pixels.has_labels(path)
+
+
+def names_files(path: Path) -> bool:
+    """Tell whether a CSV is one of image files, not of pixels."""
+    return any(cell in PATH_COLUMNS for cell in _header(path))
 
 
 def _header(path: Path) -> list[str]:

@@ -51,7 +51,10 @@ _GRAY = {"1", "L", "LA", "La"}
 _CLEAR = {"LA", "RGBA"}  # of MODES, those with transparency
 _SIXTEEN = {"I;16", "I;16B", "I;16L", "I;16N"}
 _COLOUR = {"P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr"}
-_HINT = f"formats that are read: {', '.join(FORMATS)}; data.skip_unreadable = true leaves such files out at import"
+_HINT = (
+    f"formats that are read: {', '.join(FORMATS)}; such files are left out by data.skip_unreadable = true at import, "
+    "by --skip-unreadable (skip_unreadable=True) in a prediction"
+)
 
 
 @dataclass(frozen=True)

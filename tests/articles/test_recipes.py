@@ -41,7 +41,7 @@ def test_a_corrected_recipe_mends_the_trap_and_nothing_else(system) -> None:
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_every_recipe_trains_and_is_tested(name: str, large_digits: dict[str, str], tmp_path: Path) -> None:
-    recipe = imagette.Recipe.load(name, ["train.epochs=1", "data.limit=300", "data.split_seed=1"])
+    recipe = imagette.Recipe.load(name, ["train.epochs=1", "schedule.warmup=0", "data.limit=300", "data.split_seed=1"])
     recipe = recipe.replace(**{"data.path": large_digits[recipe.data.name]})
     run = imagette.train(recipe, runs=tmp_path, progress=False)
     assert len(run.history) == 1

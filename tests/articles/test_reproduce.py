@@ -111,6 +111,12 @@ def test_one_epoch_has_no_second_phase(large_digits: dict[str, str], tmp_path: P
     assert [row.as_published and row.as_published.epochs for row in rows] == [1, 1]
 
 
+def test_a_warm_up_fits_into_fewer_epochs(large_digits: dict[str, str], tmp_path: Path) -> None:
+    (row,) = reproduce(["a3-9-corrected"], epochs=1, data=large_digits, runs=tmp_path, progress=False)
+    assert row.corrected is not None
+    assert row.corrected.epochs == 1
+
+
 def test_the_table_keeps_what_an_earlier_call_measured(large_digits: dict[str, str], tmp_path: Path) -> None:
     for ids, corrected in ((["a1-1"], True), (["a1-2"], False), (["a1-1"], False)):
         reproduce(ids, corrected=corrected, epochs=1, data=large_digits, runs=tmp_path, progress=False)

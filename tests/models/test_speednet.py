@@ -77,7 +77,7 @@ def test_fewer_filters_are_those_of_what_varies_most() -> None:
     assert strength[0] > strength[8]
 
 
-@pytest.mark.parametrize(("side", "pools"), [(3, 0), (7, 1), (8, 1), (15, 2), (28, 2), (31, 3), (96, 3)])
+@pytest.mark.parametrize(("side", "pools"), [(4, 0), (6, 0), (7, 1), (8, 1), (15, 2), (28, 2), (31, 3), (96, 3)])
 def test_small_images_are_halved_as_long_as_four_pixels_are_left(side: int, pools: int) -> None:
     module = models.build(specs.SpeedNet(widths=(8, 8, 8)), (3, side, side + 4), 10)
     assert sum(isinstance(layer, torch.nn.MaxPool2d) for layer in module.modules()) == pools

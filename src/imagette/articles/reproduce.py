@@ -114,6 +114,7 @@ def _adapted(recipe: Recipe, quick: bool, epochs: int | None, data: Mapping[str,
         changes["train.epochs"] = epochs
         restarts = (at * epochs // full for at in recipe.schedule.restarts)  # a second phase keeps its share
         changes["schedule.restarts"] = tuple(at for at in restarts if at)
+        changes["schedule.warmup"] = recipe.schedule.warmup * epochs / full  # else it might not end
     if recipe.data.name in data:
         changes["data.path"] = str(Path(data[recipe.data.name]).expanduser().resolve())
     return recipe.replace(**changes) if changes else recipe

@@ -12,7 +12,7 @@ from imagette.cli.result import announce
     "extend",
     epilog=arguments.examples(
         "imagette extend runs/fashion-mnist-1 --epochs 20 --factor 0.1",
-        "imagette extend runs/a3-9-corrected-1 --epochs 13 --anneal",
+        "imagette extend runs/a3-8-corrected-1 --epochs 13 --anneal",
     ),
 )
 @arguments.run

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import unicodedata
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -74,9 +75,10 @@ def folders(folder: Path) -> list[Path]:
 
 
 def _holds_runs(folder: Path) -> bool:
-    with os.scandir(folder) as entries:
+    with suppress(PermissionError), os.scandir(folder) as entries:
         inner = (entry.path for entry in entries if entry.is_dir())
         return any(all(os.path.isfile(f"{path}/{name}") for name in RUN_FILES) for path in inner)  # noqa: PTH113
+    return False
 
 
 def printable(name: str | Path) -> str:

@@ -120,6 +120,12 @@ def test_the_second_to_ask_is_told_the_owner_and_gets_the_lock_when_the_owner_is
     take(lock)
 
 
+def test_a_lock_holds_where_its_owner_cannot_be_written_down(tmp_path: Path) -> None:
+    (tmp_path / "lock.owner").mkdir()  # in the way, as a full disk would be
+    with exclusive(tmp_path / "lock", "the run"), pytest.raises(InputError, match="in use by another process"):
+        take(tmp_path / "lock")
+
+
 def test_a_lock_is_free_after_its_block_even_when_that_failed(tmp_path: Path) -> None:
     def fail() -> None:
         with exclusive(tmp_path / "lock", "the run"):

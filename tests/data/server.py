@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
@@ -86,6 +87,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         name = self.path.removeprefix("/")
         self.server.requests.append((name, self.headers.get("Range", "")))
+        self.server.headers.append(self.headers)
         actions = self.server.script.get(name) or [send if name in self.server.files else status(404)]
         action = actions.pop(0) if len(actions) > 1 else actions[0]
         self.close_connection = True
@@ -125,6 +127,7 @@ class Server(ThreadingHTTPServer):
         self.files: dict[str, bytes] = {}
         self.script: dict[str, list[Action]] = {}
         self.requests: list[tuple[str, str]] = []
+        self.headers: list[Message] = []
         self.ended = threading.Event()
 
     def handle_error(self, *_: object) -> None:

@@ -150,6 +150,12 @@ def test_a_gap_in_the_numbers_is_a_damaged_row_unless_it_is_allowed(tmp_path):
     assert train.counts() == {"0": 11 - 1, "1": 10, "2": 10, "3": 0, "4": 0, "5": 1}
 
 
+@pytest.mark.parametrize("numbers", [(3, 7), (2, 4)])
+def test_numbers_that_begin_late_are_refused(tmp_path, numbers):
+    path = written(tmp_path / "a.csv", ["label,a,b,c,d", *(f"{n},1,2,3,4" for n in numbers)])
+    assert f"a.csv:2: label {numbers[0]} is out of range: labels are numbered from 0 or 1 on" in fault(path)
+
+
 def test_numbers_from_one_keep_their_names(tmp_path):
     rows = [f"{int(row[0]) + 1}{row[1:]}" for row in ROWS]
     train = csv.read(written(tmp_path / "a.csv", [HEADER, *rows]), Wanted()).train
@@ -163,6 +169,17 @@ def test_class_names_from_beside_the_file(tmp_path):
     (tmp_path / "classes.txt").write_text("猫\ndog\n\nowl\n", encoding="utf-8")
     train = csv.read(written(tmp_path / "a.csv", [HEADER, *ROWS]), Wanted()).train
     assert train.classes == ("猫", "dog", "owl")
+
+
+def test_a_first_line_of_counted_numbers_is_refused(tmp_path):
+    path = written(tmp_path / "a.csv", ["0,1,2,3,4", "1,9,9,9,9", "0,8,8,8,8"])
+    assert "a.csv:1: the numbers 0, 1, … to 4 may be a header or an image" in fault(path)
+
+
+def test_a_damaged_first_row_is_no_header(tmp_path):
+    path = written(tmp_path / "a.csv", ["1,," + ",".join(["7"] * 14), ROWS[0].partition(",")[2]])
+    with pytest.raises(InputError, match=r"a.csv:1: column 2: pixel '' is not a whole number"):
+        read_pixels(path)
 
 
 @pytest.mark.parametrize(("lines", "message"), [([], "no rows"), ([HEADER], "no rows"), (["a,b"], "no square image")])
@@ -258,6 +275,13 @@ def test_a_column_that_is_not_used_is_said(pictures):
     rows = ["image_path,label,split", "1.png,cat,train", "2.png,dog,test"]
     train = csv.read(written(pictures / "a.csv", rows), Wanted()).train
     assert train.provenance["notes"] == [f"{pictures / 'a.csv'}: not used: column split"]
+
+
+def test_a_comma_in_a_label_stands_in_quotes(pictures):
+    (pictures / "list.csv").write_text("path,label\n0.png,cat, big\n1.png,cat, small\n")
+    assert "list.csv:2: 3 columns where the header has 2" in fault(pictures / "list.csv")
+    (pictures / "list.csv").write_text('path,label\n0.png, "cat, big"\n1.png, "cat, small"\n')
+    assert csv.read(pictures / "list.csv", Wanted()).train.classes == ("cat, big", "cat, small")
 
 
 def test_a_quoted_cell_may_go_over_several_lines(pictures):

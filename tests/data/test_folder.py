@@ -71,6 +71,21 @@ def test_a_test_folder_without_classes_is_not_used_and_that_is_said(tmp_path):
     assert "holds no class folders" in parts.train.provenance["notes"][0]
 
 
+def test_a_class_called_train_is_told_apart_from_training_images(tmp_path):
+    for name in ("bus", "car", "train"):
+        picture(tmp_path / name / "1.png")
+    with pytest.raises(InputError, match="taken for the training images, and holds no class folders") as caught:
+        read(tmp_path)
+    assert "beside bus, car, give it another name" in (caught.value.hint or "")
+
+
+def test_names_in_any_script_are_kept(tmp_path):
+    names = ["\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645", "\u0915\u094d\u200d\u0937", "New\u00a0York"]
+    for name in names:
+        picture(tmp_path / name / "1.png")
+    assert set(read(tmp_path).train.classes) == set(names)
+
+
 def test_folders_that_a_folder_called_train_puts_aside_are_named(tmp_path):
     for name in ("bus", "train/steam", "train/diesel"):
         picture(tmp_path / name / "1.png")
@@ -159,6 +174,10 @@ def test_pipes_are_not_opened_and_links_to_nothing_are_unreadable(tmp_path):
     assert len(read(tmp_path).train) == 1
     (tmp_path / "cat" / "3.png").symlink_to(tmp_path / "gone.png")
     with pytest.raises(InputError, match=r"cat/3\.png.*No such file"):
+        read(tmp_path)
+    (tmp_path / "cat" / "3.png").unlink()
+    (tmp_path / "cat" / "3.png").symlink_to("3.png")
+    with pytest.raises(InputError, match=r"cat/3\.png.*symbolic links"):
         read(tmp_path)
 
 

@@ -84,6 +84,24 @@ def test_a_turned_picture_is_put_upright(tmp_path, suffix, orientation):
     assert ("EXIF orientation applied" in done) == (orientation > 1)
 
 
+def test_a_png_may_say_behind_its_pixels_how_it_was_turned(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    png = saved(tmp_path / "a.png", Image.fromarray(noise(4, 6)), exif=exif).read_bytes()
+    start = png.index(b"eXIf") - 4
+    end = start + 12 + int.from_bytes(png[start : start + 4])
+    (tmp_path / "b.png").write_bytes(png[:start] + png[end:-12] + png[start:end] + png[-12:])  # before the last chunk
+    first, second = header(tmp_path / "a.png"), header(tmp_path / "b.png")
+    assert (second.width, second.height) == (first.width, first.height) == (4, 6)
+    assert np.array_equal(decode(tmp_path / "b.png")[0], decode(tmp_path / "a.png")[0])
+
+
+def test_white_is_zero_in_sixteen_bits_as_in_eight(tmp_path):
+    gray = noise(4, 6)
+    wide = saved(tmp_path / "a.tiff", Image.fromarray(gray.astype(np.uint16) << 8), tiffinfo={262: 0})
+    assert np.array_equal(decode(wide)[0][0], 255 - gray)
+
+
 def test_a_turn_that_does_not_exist_is_none(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 9

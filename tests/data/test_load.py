@@ -119,6 +119,35 @@ def test_numbers_that_a_test_file_names_itself_go_by_those_names(tmp_path):
     assert "class 'dogs' is not among the classes" in fault(data(tmp_path / "a.npz", test_path=str(tmp_path / "c.npz")))
 
 
+def test_names_that_are_numerals_go_by_their_place_in_the_file(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 4, 4), np.uint8)
+    labels = np.arange(20) % 3
+    np.savez(tmp_path / "dice.npz", images=pixels, labels=labels, classes=["2", "1", "0"])
+    np.savez(tmp_path / "bare.npz", images=pixels, labels=labels)
+    assert load(data(tmp_path / "dice.npz", test_path=str(tmp_path / "dice.npz"))).test.counts() == {
+        "2": 7,
+        "1": 7,
+        "0": 6,
+    }
+    splits = load(data(tmp_path / "bare.npz", test_path=str(tmp_path / "dice.npz")))
+    assert splits.test.counts() == {"0": 6, "1": 7, "2": 7}
+
+
+def test_numbers_without_names_are_refused_where_the_classes_have_names(pictures, tmp_path):
+    np.savez(tmp_path / "t.npz", images=np.zeros((4, 6, 6), np.uint8), labels=np.arange(4) % 3)
+    assert re.search(
+        r"y?labels\[0\]: label 0 is a number, and the training images' classes have names: cat, dog, owl",
+        fault(data(pictures, test_path=str(tmp_path / "t.npz"))),
+    )
+
+
+def test_an_npz_of_test_images_alone_is_used_beside_the_training_file(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 4, 4), np.uint8)
+    np.savez(tmp_path / "z_train.npz", x_train=pixels, y_train=np.arange(20) % 2)
+    np.savez(tmp_path / "z_test.npz", x_test=pixels[:7], y_test=np.ones(7, int))
+    assert load(data(tmp_path / "z_train.npz")).test.counts() == {"0": 0, "1": 7}
+
+
 def test_test_images_are_resized_once_as_for_a_prediction(tmp_path):
     pixels = np.random.default_rng(0).integers(0, 256, (8, 28, 28), np.uint8)
     np.savez(tmp_path / "a.npz", x_train=pixels, y_train=np.arange(8) % 2)

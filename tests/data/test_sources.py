@@ -184,6 +184,30 @@ def test_a_broken_download_goes_on_from_where_it_broke(bad, action):
     assert [asked for name, asked in bad.requests if name == web.IMAGES] == ["", "bytes=100000-", "bytes=200000-"]
 
 
+def test_a_connection_that_breaks_often_but_brings_something_is_not_given_up(bad):
+    bad.script[web.IMAGES] = [*[web.cut(20_000)] * 12, web.send]
+    assert_right(fetch_from(bad))
+    assert bad.count(web.IMAGES) == 13
+
+
+def test_a_name_and_a_password_go_to_mirror_and_proxy_and_into_no_record(bad, monkeypatch, tmp_path):
+    with web.serving(web.small_files(), folder="small/") as mirror:
+        host = mirror.address.removeprefix("http://")
+        monkeypatch.setenv("IMAGETTE_MIRROR", f"http://me:s%40cret@{host}")
+        pair = fetch_from(bad)
+        assert_right(pair)
+        assert pair[0].provenance["source"] == f"mirror {mirror.address}/small/"
+        assert {sent["Authorization"] for sent in mirror.headers} == {"Basic bWU6c0BjcmV0"}
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.setenv(name, "")
+    with web.serving() as proxy:
+        proxy.files = {f"http://a.example/{name}": data for name, data in web.small_files().items()}
+        monkeypatch.setenv("http_proxy", f"http://me:s%40cret@{proxy.address.removeprefix('http://')}")
+        http.download(f"http://a.example/{web.IMAGES}", tmp_path / "f", web.bundle().files[0], lambda _: None)
+        assert (tmp_path / "f").read_bytes() == web.small_files()[web.IMAGES]
+        assert {sent["Proxy-Authorization"] for sent in proxy.headers} == {"Basic bWU6c0BjcmV0"}
+
+
 def test_a_body_cut_without_a_length_is_not_accepted(bad):
     bad.script[web.IMAGES] = [web.cut_unannounced(100_000), web.send]
     assert_right(fetch_from(bad))

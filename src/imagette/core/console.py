@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.console import Console
 
+JOINERS = "\u200c\u200d"  # Persian, Hindi and emoji are written with them
 PLAIN_SECONDS = 5.0  # between two plain lines of one piece of work
 
 
@@ -33,7 +35,12 @@ def inert(text: object) -> str:
         >>> inert("red\x1b[31m.png")
         'red\\x1b[31m.png'
     """
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in str(text))
+    return "".join(c if _harmless(c) else c.encode("unicode_escape").decode("ascii") for c in str(text))
+
+
+def _harmless(character: str) -> bool:
+    """Tell whether a character only shows; spaces of every width do, and what joins letters in many scripts."""
+    return character.isprintable() or character in JOINERS or unicodedata.category(character) == "Zs"
 
 
 def counted(number: int, noun: str) -> str:

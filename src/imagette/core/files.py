@@ -6,7 +6,7 @@ import errno
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -115,13 +115,17 @@ def exclusive(path: Path, what: str, timeout: float = -1) -> Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except Timeout as error:
-        holder = owner.read_text() if owner.exists() else "another process"
+        holder = "another process"
+        with suppress(OSError):  # it may have left by now
+            holder = owner.read_text() or holder
         raise InputError(f"{what} is in use by {holder}", hint="wait for it to end, or stop it") from error
     except OSError as error:
         raise write_fault(path, error) from error
     try:
-        owner.write_text(f"process {os.getpid()} on {os.uname().nodename}")
+        with suppress(OSError):  # a courtesy: the lock holds without it, on a full disk too
+            owner.write_text(f"process {os.getpid()} on {os.uname().nodename}")
         yield
     finally:
-        owner.unlink(missing_ok=True)
+        with suppress(OSError):
+            owner.unlink()
         lock.release()

@@ -34,7 +34,8 @@ def tensor(array: npt.NDArray[Any]) -> Tensor:
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The given NumPy array is not writable")
-        return torch.from_numpy(array)
+        turned = any(stride < 0 for stride in array.strides)  # mirrored, or BGR as RGB: torch takes no such view
+        return torch.from_numpy(array.copy() if turned else array)
 
 
 class Batches:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import time
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import SplitResult, urljoin, urlsplit
+from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
 import urllib3
 from urllib3.exceptions import HTTPError, ReadTimeoutError
+from urllib3.util import make_headers
 
 from imagette.core import console
 from imagette.core.files import write_fault
@@ -20,7 +22,7 @@ from imagette.data.formats.gz import GZIP
 
 CHUNK = 1 << 16
 REDIRECTS = 5
-TRIES = 5
+PROGRESS = 0.01  # of the file, that a try has to bring to be followed by another
 SLOWEST = 1024  # bytes in one time-out: a server that gives less is stalled
 PACKED = (".gz", ".tgz")
 OK, PARTIAL, UNSATISFIABLE = 200, 206, 416
@@ -33,9 +35,9 @@ class _Broken(Unavailable):
 def download(url: str, target: Path, file: File, accept: Callable[[Path], object]) -> None:
     """Bring one file to ``target``; it is there only when it is whole and accepted.
 
-    What an earlier, broken download left beside it (``….part``) is continued. A broken connection is tried again as
-    long as every try brings something. Bytes that are not accepted are removed; where older ones were among them, all
-    are asked for once more.
+    What an earlier, broken download left beside it (``….part``) is continued. A broken connection is tried again
+    as long as every try brings a hundredth of the file. Bytes that are not accepted are removed; where older ones were
+    among them, all are asked for once more.
 
     Args:
         url: http or https; a redirect from https to http is refused.
@@ -73,13 +75,13 @@ def _transfer(url: str, part: Path, file: File) -> bool:
     began = _size(part)
     with console.track(f"downloading {file.name}", total=file.size, unit="bytes") as advance:
         advance(began)
-        for tries_left in reversed(range(TRIES)):
+        while True:
             before = _size(part)
             try:
                 _request(url, part, file, advance)
                 break
             except _Broken:
-                if _size(part) <= before or not tries_left:
+                if _size(part) - before < max(1, PROGRESS * file.size):
                     raise
     return began > 0
 
@@ -152,7 +154,12 @@ def _open(url: str, start: int) -> urllib3.BaseHTTPResponse:
     for _ in range(REDIRECTS + 1):
         try:
             response = _pool(url).request(
-                "GET", url, headers=headers, preload_content=False, redirect=False, timeout=places.timeout()
+                "GET",
+                url,
+                headers=headers | make_headers(basic_auth=_password(url)),
+                preload_content=False,
+                redirect=False,
+                timeout=places.timeout(),
             )
         except HTTPError as error:
             raise Unavailable(_reason(error)) from error
@@ -189,8 +196,25 @@ def _pool(url: str) -> urllib3.PoolManager:
         raise Unavailable(f"{url} is not an http or https address")
     proxy = urllib.request.getproxies().get(address.scheme)
     if proxy and not urllib.request.proxy_bypass(address.hostname):
-        return urllib3.ProxyManager(proxy if "://" in proxy else f"http://{proxy}", retries=False)
+        proxy = proxy if "://" in proxy else f"http://{proxy}"
+        return urllib3.ProxyManager(proxy, retries=False, proxy_headers=make_headers(proxy_basic_auth=_password(proxy)))
     return urllib3.PoolManager(retries=False)
+
+
+def _password(url: str) -> str | None:
+    """Give the ``name:password`` of an address, which urllib3 does not send by itself."""
+    given, at, _ = _address(url).netloc.rpartition("@")
+    return unquote(given) if at else None
+
+
+def without_password(url: str) -> str:
+    """Give an address as it may be shown and recorded.
+
+    Example:
+        >>> without_password("https://me:secret@mirror.example/mnist/")
+        'https://mirror.example/mnist/'
+    """
+    return re.sub("//[^/]*@", "//", url, count=1)
 
 
 def _address(url: str, location: str = "") -> SplitResult:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from imagette.core import machine
 from imagette.core.console import say
 from imagette.core.errors import InputError
 from imagette.data.formats import csv, folder, npz
@@ -16,7 +17,7 @@ from imagette.data.formats.decode import Shape
 from imagette.data.formats.files import printable
 from imagette.data.formats.images import CHANNELS, Wanted, conform
 from imagette.data.imageset import ImageSet, Indices, Labels
-from imagette.data.mapped import fits, gather, is_mapped
+from imagette.data.mapped import gather, is_mapped
 from imagette.data.splits import Parts, Splits, duplicates, stratified
 from imagette.recipe.schema import Data
 
@@ -64,7 +65,7 @@ def load(spec: Data) -> Splits:
         train, validation = _carve(train, "validation", spec.validation, spec)
     cuts = [cut for cut in (train, validation, test) if cut]
     size = sum(len(cut.rows) * cut.images.images[:1].nbytes for cut in cuts)
-    mapped = spec.keep_in == "mapped" or (spec.keep_in == "auto" and not fits(size))
+    mapped = spec.keep_in == "mapped" or (spec.keep_in == "auto" and not machine.fits(size))
     taken = {id(cut): cut.take(mapped) for cut in cuts}
     ours, theirs = taken[id(train)], taken[id(validation)] if validation else None
     return _announced(Splits(ours, theirs, _without_copies(ours, theirs, taken[id(test)])))
@@ -152,7 +153,7 @@ def _test_beside(path: Path) -> Path | None:
     head, train, tail = path.name.rpartition("train")
     if not train or path.is_dir() or not (beside := path.with_name(f"{head}test{tail}")).is_file():
         return None
-    if csv.read in (READERS.get(suffix) for suffix in path.suffixes) and not csv.has_labels(beside):
+    if csv.read in (READERS.get(suffix.lower()) for suffix in path.suffixes) and not csv.has_labels(beside):
         say(f"{printable(beside)} has no labels: it can be predicted, not tested on")
         return None
     return beside

@@ -7,7 +7,6 @@ The pages of a mapped array come from the disk when they are touched. Whoever go
 from __future__ import annotations
 
 import mmap
-import os
 import tempfile
 import zipfile
 import zlib
@@ -23,7 +22,6 @@ from imagette.data.places import cache_folder
 
 LARGE = 16 * 2**20  # bytes from which an array is mapped: reading less is quicker
 BLOCK = 16 * 2**20  # bytes that are looked at in one go
-SHARE = 0.5  # of the machine's memory that images may take before they stay on the disk
 # What a damaged zip raises; RuntimeError comes from an entry that says it is encrypted, or packed in an unknown way.
 ZIP_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError)
 _LOCAL_HEADER = 30  # bytes of a zip entry before its name, of which the last four are the lengths of name and extra
@@ -134,11 +132,6 @@ def _parts(n: int, rows: npt.NDArray[np.int64] | None, size: int, mapped: bool) 
     if mapped and bool((np.diff(rows) > 0).all()):  # few rows of many pages: it is the pages that are counted
         return np.split(rows, np.flatnonzero(np.diff(rows // size)) + 1)
     return [rows[start : start + size] for start in range(0, len(rows), size)]
-
-
-def fits(size: int) -> bool:
-    """Tell whether so many bytes of images shall lie in memory: half of what the machine has."""
-    return size <= SHARE * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def gather(images: Pixels, rows: npt.NDArray[np.int64], mapped: bool = False) -> Pixels:

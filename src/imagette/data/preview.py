@@ -41,8 +41,7 @@ def save(imageset: ImageSet, path: Path, rows: int = 4, columns: int = 16, title
         >>> two = ImageSet(images, np.array([0, 1]), ("cat", "dog"), np.array(["1.png", "2.png"]))
         >>> save(two, Path(tempfile.mkdtemp()) / "two.png", rows=1, columns=2)
     """
-    if path.suffix.lower() != ".png":
-        raise InputError(f"{path}: not a picture's name", hint="let it end in .png")
+    check_name(path)
     order = np.random.default_rng(seed).permutation(len(imageset))[: rows * columns]
     chosen = imageset.take(order)
     columns = min(columns, max(1, len(chosen)))
@@ -52,6 +51,16 @@ def save(imageset: ImageSet, path: Path, rows: int = 4, columns: int = 16, title
         with atomic_path(path) as temporary, warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Glyph .* missing")  # a box in its place says enough
             figure.savefig(temporary, format="png")
+
+
+def check_name(path: Path) -> None:
+    """Refuse a file's name that is no picture's.
+
+    Raises:
+        InputError: for another suffix.
+    """
+    if path.suffix.lower() != ".png":
+        raise InputError(f"{path}: not a picture's name", hint="let it end in .png")
 
 
 def _draw(chosen: ImageSet, rows: int, columns: int, title: str) -> Figure:

@@ -105,7 +105,7 @@ def _attempts(entry: Entry, division: str, store: Path, failures: list[str]) -> 
         for bundle in bundles:
             if not bundle.only_local:
                 base = f"{mirror}/{entry.name}/"
-                yield _Attempt(f"mirror {base}", bundle, partial(_web, bundle, base, store))
+                yield _Attempt(f"mirror {http.without_password(base)}", bundle, partial(_web, bundle, base, store))
     else:
         failures.append("mirror: IMAGETTE_MIRROR is not set")
     for bundle in bundles:

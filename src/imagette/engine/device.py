@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import metadata
 from typing import Any
 
 import torch
 
+from imagette.core import machine
 from imagette.core.errors import EnvironmentFault
 
 PACKAGES = ("imagette", "torch", "numpy", "scikit-learn", "pillow", "pydantic", "safetensors", "matplotlib", "click")
@@ -104,7 +107,24 @@ def cores() -> int:
     """Count the processor cores that this process may use; OMP_NUM_THREADS, where it is set, has the word."""
     if (asked := os.environ.get("OMP_NUM_THREADS", "")).isdigit():
         return max(1, int(asked))
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return machine.cores()
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """Compute with so many threads, and then with as many as before; 0 leaves them as they are.
+
+    Example:
+        >>> with threads(1):
+        ...     torch.get_num_threads()
+        1
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(count or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def describe() -> dict[str, Any]:
@@ -124,7 +144,7 @@ def describe() -> dict[str, Any]:
             "cores": cores(),
             "instructions": torch.backends.cpu.get_cpu_capability(),
             "native_bfloat16": native_bfloat16(torch.device("cpu")),
-            "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
+            "memory_gib": round(machine.memory() / 2**30, 1),
         },
         "gpus": [
             {

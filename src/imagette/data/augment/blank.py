@@ -1,4 +1,4 @@
-"""What is hidden: random erasing and cutout; on normalised images, in place, so that 0 is the mean."""
+"""What is hidden: random erasing and cutout; on normalised images, in place, by 0: the mean if standardized."""
 
 from __future__ import annotations
 

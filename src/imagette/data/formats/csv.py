@@ -82,9 +82,14 @@ def _path_and_label(path: Path) -> tuple[int, int] | None:
 
 
 def _read_paths(path: Path, columns: tuple[int, int], wanted: Wanted) -> ImageSet:
-    listing = Listing()
+    listing, header = Listing(), _header(path)
     lines = [line for block in blocks(path) for line in block][1:]
     for number, cells in _rows(path, lines):
+        if any(cell.strip() for cell in cells[len(header) :]):
+            raise InputError(
+                f"{printable(path)}:{number}: {len(cells)} columns where the header has {len(header)}",
+                hint='a path or a label with a comma in it stands in quotes: "a, b"',
+            )
         if len(cells) <= max(columns) or not all(cells[column].strip() for column in columns):
             raise InputError(f"{printable(path)}:{number}: a path or a label is missing")
         file, name = cells[columns[0]].strip(), printable(cells[columns[1]].strip())
@@ -94,7 +99,6 @@ def _read_paths(path: Path, columns: tuple[int, int], wanted: Wanted) -> ImageSe
     if not lines:
         raise InputError(f"{printable(path)}: holds no rows")
     listing.classes = sorted(set(listing.names))
-    header = _header(path)
     left = ", ".join(printable(header[i]) for i in range(len(header)) if i not in columns)
     found = read_listing(listing, path, wanted, {"source": "csv of paths", "path": printable(path)})
     return found.note(f"{printable(path)}: not used: column {left}") if left else found
@@ -102,7 +106,7 @@ def _read_paths(path: Path, columns: tuple[int, int], wanted: Wanted) -> ImageSe
 
 def _rows(path: Path, lines: Sequence[Line]) -> Iterator[tuple[int, list[str]]]:
     """Yield each row with the number of the line that it ends in: a quoted cell may go over several."""
-    reader = csv.reader(f"{line.text}\n" for line in lines)
+    reader = csv.reader((f"{line.text}\n" for line in lines), skipinitialspace=True)
     try:
         for cells in reader:
             yield lines[reader.line_num - 1].number, cells
@@ -137,7 +141,8 @@ def _read_pixels(path: Path, wanted: Wanted) -> ImageSet:
             )
         about: dict[str, Any] = {"source": "csv of pixels", "path": printable(path), "conversions": {}}
         known, known_names = _recognise(images, numbers)
-        own = names or known_names
+        numbered = wanted.classes and all(name.isdecimal() for name in wanted.classes)
+        own = names or (None if numbered else known_names)  # what is recognised does not contradict the training images
         labels, classes = from_numbers(numbers, ids, wanted.classes, wanted.allow_empty_classes, own)
         return ImageSet(images, labels, classes, ids, about | known)
 

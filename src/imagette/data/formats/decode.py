@@ -26,12 +26,13 @@ Refused: 32-bit integer and floating-point pixels, whose range nobody knows, and
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from imagette.core.errors import InputError
 from imagette.data.formats.files import printable
@@ -51,6 +52,7 @@ _GRAY = {"1", "L", "LA", "La"}
 _CLEAR = {"LA", "RGBA"}  # of MODES, those with transparency
 _SIXTEEN = {"I;16", "I;16B", "I;16L", "I;16N"}
 _COLOUR = {"P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr"}
+_WHITE_IS_ZERO = (262, 0)  # the tag of a TIFF, and its value, that say so
 _HINT = (
     f"formats that are read: {', '.join(FORMATS)}; such files are left out by data.skip_unreadable = true at import, "
     "by --skip-unreadable (skip_unreadable=True) in a prediction"
@@ -207,12 +209,27 @@ def _is_gray(image: Image.Image) -> bool:
 
 def _orientation(image: Image.Image) -> int:
     """Read how the picture was turned when taken, 1 to 8, as far as that is known before it is decoded."""
-    if image.format == "PNG" and "exif" not in image.info:
-        return 1  # Pillow would decode the pixels to look behind them
+    if image.format == "PNG" and "exif" not in image.info and not _exif_behind(image):
+        return 1  # Pillow would decode the pixels to look for it
     with contextlib.suppress(Exception):  # a damaged note beside the pixels does not make them unreadable
         turned = int(image.getexif().get(ExifTags.Base.Orientation, 1))
         return turned if turned in range(1, 9) else 1
     return 1
+
+
+def _exif_behind(image: Image.Image) -> bool:
+    """Tell whether a PNG holds EXIF behind its pixels, as ExifTool puts it; nothing but lengths and names is read."""
+    assert isinstance(image, ImageFile.ImageFile)
+    file = image.fp
+    assert file is not None  # it is not decoded yet
+    here = file.tell()
+    file.seek(8)
+    kind = b""
+    while kind not in (b"eXIf", b"IEND") and len(start := file.read(8)) == 8:
+        kind = start[4:]
+        file.seek(int.from_bytes(start[:4]) + 4, os.SEEK_CUR)
+    file.seek(here)
+    return kind == b"eXIf"
 
 
 def _upright(image: Image.Image) -> tuple[Image.Image, list[str]]:
@@ -230,7 +247,9 @@ def _eight_bits(image: Image.Image) -> tuple[Image.Image, list[str]]:
     if image.mode in ("L", "RGB") and not image.has_transparency_data:
         return image, []
     if image.mode.startswith("I"):
-        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)), ["16 bits to 8"]
+        upper = (np.asarray(image) >> 8).astype(np.uint8)
+        negative = getattr(image, "tag_v2", {}).get(_WHITE_IS_ZERO[0]) == _WHITE_IS_ZERO[1]  # Pillow mends 8 bits only
+        return Image.fromarray(255 - upper if negative else upper), ["16 bits to 8"]
     mode = "L" if _is_gray(image) else "RGB"
     if image.has_transparency_data:
         straight = image.convert("LA") if image.mode == "La" else image

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import unicodedata
 from collections.abc import Iterator
@@ -46,14 +47,19 @@ def walk(folder: str | Path, within: frozenset[tuple[int, int]] = frozenset()) -
     with os.scandir(folder) as entries:
         visible = sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name)
     for entry in visible:
-        if entry.is_dir():
-            if identity(entry.path) not in within:
-                yield from walk(entry.path, within)
-        elif entry.is_file():
-            found = entry.stat()
-            yield File(entry.path, found.st_size, found.st_mtime_ns)
-        elif entry.is_symlink() and not os.path.exists(entry.path):  # noqa: PTH110, an entry has only a name
-            yield File(entry.path, -1, 0)
+        try:
+            if entry.is_dir():
+                if identity(entry.path) not in within:
+                    yield from walk(entry.path, within)
+            elif entry.is_file():
+                found = entry.stat()
+                yield File(entry.path, found.st_size, found.st_mtime_ns)
+            elif entry.is_symlink() and not os.path.exists(entry.path):  # noqa: PTH110, an entry has only a name
+                yield File(entry.path, -1, 0)
+        except OSError as error:
+            if error.errno != errno.ELOOP:
+                raise
+            yield File(entry.path, -1, 0)  # a link to itself leads to nothing, too
 
 
 def identity(folder: str | Path) -> tuple[int, int]:
@@ -75,7 +81,7 @@ def folders(folder: Path) -> list[Path]:
 
 
 def _holds_runs(folder: Path) -> bool:
-    with suppress(PermissionError), os.scandir(folder) as entries:
+    with suppress(OSError), os.scandir(folder) as entries:
         inner = (entry.path for entry in entries if entry.is_dir())
         return any(all(os.path.isfile(f"{path}/{name}") for name in RUN_FILES) for path in inner)  # noqa: PTH113
     return False

@@ -2,7 +2,7 @@
 
 Either ``root/train/cat/1.jpg`` and, if there are such, ``root/test/…`` and ``root/val/…`` (also ``training``,
 ``testing``, ``valid``, ``validation``), or ``root/cat/1.jpg``. A class is named as its folder; its images may lie in
-folders inside it. Hidden files, and files whose names do not end as an image's does, are left out and counted.
+folders inside it. Hidden files are left out; files whose names do not end as an image's does are left out and counted.
 """
 
 from __future__ import annotations
@@ -55,6 +55,11 @@ def read(root: Path, wanted: Wanted) -> Parts:
     """
     layout = find_parts(root)
     unused = _unused(root, layout)
+    if unused and not folders(layout["train"]):
+        raise InputError(
+            f"{printable(layout['train'])} is taken for the training images, and holds no class folders",
+            hint=f"if it is a class itself, beside {unused}, give it another name",
+        )
     train = _import(layout.pop("train"), root, wanted)
     unlabelled = [part for part, folder in layout.items() if not folders(folder)]
     rest = {

@@ -15,6 +15,7 @@ from typing import Literal, TypeVar
 
 import numpy as np
 
+from imagette.core import machine
 from imagette.core.console import track
 from imagette.core.errors import InputError
 from imagette.data.formats.decode import EXTENSIONS, Shape, decode, fit, header, picture
@@ -22,7 +23,6 @@ from imagette.data.formats.files import printable, walk
 from imagette.data.imageset import Images, ImageSet
 
 CHUNK = 256
-MEMORY_SHARE = 0.5  # of the machine's memory that one array of images may take
 CHANNELS = {"gray": 1, "rgb": 3, "rgba": 4}  # that are asked for; native asks for none
 
 T = TypeVar("T")
@@ -274,11 +274,5 @@ def check_memory(shape: tuple[int, ...]) -> None:
     Raises:
         InputError: with the sizes.
     """
-    needed = int(np.prod(shape, dtype=object))
-    available = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    if needed > MEMORY_SHARE * available:
-        raise InputError(
-            f"{shape[0]:,} images of {'×'.join(map(str, shape[1:]))} would take {needed / 2**30:,.1f} GiB, "
-            f"and this machine has {available / 2**30:,.1f} GiB",
-            hint="make them smaller, as with data.size=64, or use fewer",
-        )
+    size, what = int(np.prod(shape, dtype=object)), f"{shape[0]:,} images of {'×'.join(map(str, shape[1:]))}"
+    machine.check_memory(size, what, hint="make them smaller, as with data.size=64, or use fewer")

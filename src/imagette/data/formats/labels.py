@@ -12,6 +12,7 @@ from imagette.core.registry import suggestion
 from imagette.data.imageset import Labels
 
 MAX_CLASSES = 10_000
+SHOWN = 3  # classes that a message names
 
 
 def from_names(names: Sequence[str], places: Sequence[str], classes: tuple[str, ...] | None = None) -> Labels:
@@ -48,10 +49,9 @@ def from_numbers(
 ) -> tuple[Labels, tuple[str, ...]]:
     """Turn numbered classes into labels and names.
 
-    Where the classes are known, number i is the class named "i", or the i-th from 0 where the names are no numerals;
-    where the file names its numbers itself, those names are then looked up among the classes. Where nothing is known,
-    the numerals are the names: every number from 0 or 1 up to the largest, none left out, because a gap is more often
-    a damaged row than an empty class.
+    Where the file names its numbers, number i is the i-th of those names, from 0. Where it does not, the numerals are
+    the names: those of the training images' classes, or every number from 0 or 1 up to the largest, none left out,
+    because a gap is more often a damaged row than an empty class.
 
     Args:
         numbers: (N,) one an image.
@@ -61,7 +61,8 @@ def from_numbers(
         own: the names that the file gives its numbers.
 
     Raises:
-        InputError: for a number out of range, or named as no class, with its place.
+        InputError: for a number out of range, or named as no class, with its place; for numbers without names where
+            the classes are named otherwise.
 
     Example:
         >>> from_numbers(np.array([2, 1, 2]), np.array(["line 2", "line 3", "line 4"]))
@@ -69,29 +70,35 @@ def from_numbers(
         >>> from_numbers(np.array([0]), np.array(["line 2"]), ("cat", "dog"), own=("dog", "cat"))
         (array([1]), ('cat', 'dog'))
     """
-    if classes and own and not _numerals(classes):
-        labels, _ = from_numbers(numbers, places, own)
-        return from_names([own[label] for label in labels], places.tolist(), classes), classes
-    classes = classes or own
-    if classes:
-        numerals = _numerals(classes)
-        allowed = {int(name) if numerals else i: i for i, name in enumerate(classes)}
-    else:
+    if own:
+        positions = _looked_up(numbers, places, range(len(own)), f"{len(own)} names are given, from number 0 on")
+        if classes is None:
+            return positions, own
+        return from_names([own[i] for i in positions], places.tolist(), classes), classes
+    if classes is None:
         first = int(0 not in numbers)
-        allowed = {number: number - first for number in range(first, _last(numbers, first, allow_empty) + 1)}
-    labels = np.array([allowed.get(number, -1) for number in numbers.tolist()], np.int64)
-    if len(wrong := np.flatnonzero(labels < 0)):
+        allowed = range(first, _last(numbers, first, allow_empty) + 1)
         gap = "mend it; if the numbers between really are without images, data.allow_empty_classes = true"
+        return _looked_up(numbers, places, allowed, gap), tuple(map(str, allowed))
+    if not all(name.isdecimal() for name in classes):
         raise InputError(
-            f"{places[wrong[0]]}: label {numbers[wrong[0]]} is out of range: "
-            f"labels go from {min(allowed)} to {max(allowed)}",
-            hint=None if classes else gap,
+            f"{places[0]}: label {numbers[0]} is a number, and the training images' classes have names: "
+            f"{', '.join(classes[:SHOWN])}{', …' if len(classes) > SHOWN else ''}",
+            hint="say which name each number has: classes.txt beside a CSV, an array called classes in an npz",
         )
-    return labels, classes or tuple(map(str, allowed))
+    return _looked_up(numbers, places, [int(name) for name in classes]), classes
 
 
-def _numerals(names: tuple[str, ...]) -> bool:
-    return all(name.isdecimal() for name in names)
+def _looked_up(
+    numbers: npt.NDArray[np.int64], places: npt.NDArray[np.str_], allowed: Sequence[int], hint: str | None = None
+) -> Labels:
+    """Give the place of each number among those that are allowed."""
+    index = {number: i for i, number in enumerate(allowed)}
+    labels = np.array([index.get(number, -1) for number in numbers.tolist()], np.int64)
+    if len(wrong := np.flatnonzero(labels < 0)):
+        span = f"labels go from {min(allowed)} to {max(allowed)}" if allowed else "labels are numbered from 0 or 1 on"
+        raise InputError(f"{places[wrong[0]]}: label {numbers[wrong[0]]} is out of range: {span}", hint=hint)
+    return labels
 
 
 def _last(numbers: npt.NDArray[np.int64], first: int, allow_empty: bool) -> int:

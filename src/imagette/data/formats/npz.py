@@ -17,9 +17,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from imagette.core import machine
 from imagette.core.errors import InputError
 from imagette.data.formats.files import printable
-from imagette.data.formats.images import Wanted, check_memory
+from imagette.data.formats.images import Wanted
 from imagette.data.formats.labels import from_names, from_numbers
 from imagette.data.formats.pixels import pixel_shape
 from imagette.data.imageset import CHANNELS, Images, ImageSet, Labels
@@ -56,7 +57,9 @@ def read(path: Path, wanted: Wanted) -> Parts:
         ImageSet(2 images of 1×4×4, 2 classes)
     """
     arrays = _load(path)
-    layout = next((layout for layout in LAYOUTS if set(layout["train"]) <= arrays.keys()), None)
+    layout = _layout(arrays, "train")
+    if layout is None and wanted.classes and (alone := _layout(arrays, "test")):
+        return Parts(_part(path, arrays, *alone["test"], wanted))
     if layout is None:
         raise InputError(
             f"{printable(path)}: holds {', '.join(map(printable, sorted(arrays))) or 'nothing'}",
@@ -74,12 +77,20 @@ def read(path: Path, wanted: Wanted) -> Parts:
     return Parts(train, **rest)
 
 
+def _layout(arrays: Arrays, part: str) -> Mapping[str, tuple[str, str]] | None:
+    """Find the names by which the arrays hold a part of the images."""
+    return next((known for known in LAYOUTS if part in known and set(known[part]) <= arrays.keys()), None)
+
+
 def _load(path: Path) -> Arrays:
     name = printable(path)
     try:
         with zipfile.ZipFile(path) as archive:
             stays = {entry.filename for entry in mappable(archive)}
-            check_memory((1, sum(entry.file_size for entry in archive.infolist() if entry.filename not in stays)))
+            unpacked = sum(entry.file_size for entry in archive.infolist() if entry.filename not in stays)
+            machine.check_memory(
+                unpacked, "its arrays", hint="numpy.savez, without compression, leaves them in the file"
+            )
         return read_npz(path)
     except InputError as error:
         raise InputError(f"{name}: {error.message}", hint=error.hint) from error

@@ -8,6 +8,7 @@ before all blue (as CIFAR's binary files have them).
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Sequence
 from contextlib import closing
@@ -106,7 +107,7 @@ class _Table:
     def __init__(self, path: Path) -> None:
         first = first_line(path)
         cells = [cell.strip().strip("\"'") for cell in first.text.split(",")]
-        named = not all(_is_number(cell) for cell in cells)
+        named = any(cell.lower() in LABEL_COLUMNS for cell in cells) or not any(map(_is_number, cells))
         self.name = printable(path)
         self.width = len(cells)
         self.columns = cells if named else None
@@ -119,6 +120,11 @@ class _Table:
                 f"{self.name}:{first.number}: {what} are no square image",
                 hint="a pixel CSV has a column called label and then n×n or 3×n×n pixels; "
                 "a CSV of image files has columns called path and label",
+            )
+        if cells == [str(i) for i in range(self.width)]:
+            raise InputError(
+                f"{self.name}:{first.number}: the numbers 0, 1, … to {self.width - 1} may be a header or an image",
+                hint="write names into the first line, as pixel0, or remove it",
             )
         self.shape = shape
         others = [name for sign, name in SEPARATORS.items() if sign in first.text]
@@ -188,5 +194,4 @@ def _is_number(cell: str) -> bool:
 
 
 def _is_whole(cell: str) -> bool:
-    digits = cell.strip().removeprefix("-").removeprefix("+")
-    return digits.isascii() and digits.isdigit()
+    return re.fullmatch(r"[-+]?[0-9]+", cell.strip()) is not None

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,18 @@ def test_the_cost_of_a_trap_is_the_difference_of_two_measured_figures(ladder: tu
         published["accuracy_high"], mended["accuracy_high"]
     )
     assert ("intervals overlap" in row.cost()) == overlap
+
+
+def test_trainings_of_different_length_are_not_compared(ladder: tuple[Path, list[table.Row]]) -> None:
+    (row, *_) = ladder[1]
+    assert row.as_published is not None
+    longer = replace(row, corrected=replace(row.as_published, epochs=7, seconds=1000.0))
+    assert longer.cost().endswith("not comparable after 2 and 7 epochs")
+    line = dict(zip(table.HEADINGS, longer.cells(), strict=True))
+    assert line["epochs"] == "2 / 7 of 100"
+    assert line["s/epoch"].endswith(" / 1000.0")
+    other = replace(row, corrected=replace(row.as_published, data="digits, 10 training images"))
+    assert other.cost().endswith("not comparable on different images")
 
 
 def test_the_curves_are_a_picture(ladder: tuple[Path, list[table.Row]]) -> None:

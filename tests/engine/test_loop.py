@@ -286,6 +286,30 @@ def test_your_own_module_is_trained(digits: tuple[ImageSet, ImageSet]) -> None:
     assert not torch.equal(before, module[1].weight)
 
 
+def test_what_your_own_module_brings_along_is_left_as_it_is(digits: tuple[ImageSet, ImageSet]) -> None:
+    class Masked(nn.Sequential):
+        def __init__(self) -> None:
+            super().__init__(nn.Flatten(), nn.BatchNorm1d(64).eval(), nn.Linear(64, 10))
+            self.register_buffer("mask", torch.full((3, 3), -torch.inf).triu(1))
+
+        def loss(self, answers: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:  # as Lightning modules have one
+            return functional.cross_entropy(answers, labels)
+
+    spec, modules = recipe("train.epochs=1", "train.ema=0.9"), []
+    for tried in (False, True):
+        torch.manual_seed(0)
+        module = Masked()
+        if tried:
+            (1000 * module(torch.rand(4, 1, 8, 8)).sum()).backward()
+        training = Training(spec, *digits, module=module)
+        trained(training)
+        training.state()  # a checkpoint takes the mask
+        assert torch.equal(training.weights()["mask"], torch.full((3, 3), -torch.inf).triu(1))
+        assert module[1].running_mean.tolist() == [0.0] * 64  # what is in evaluation mode stays there
+        modules.append(module)
+    assert torch.equal(modules[0][2].weight, modules[1][2].weight)  # gradients of a try are not learned from
+
+
 def test_a_model_with_its_own_loss_takes_no_blurred_labels(digits: tuple[ImageSet, ImageSet]) -> None:
     with pytest.raises(InputError, match=r"augment.mixup, train.label_smoothing blur the labels"):
         Training(recipe("model.name=linear-by-hand", "augment.mixup=0.2", "train.label_smoothing=0.1"), *digits)

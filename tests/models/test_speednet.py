@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +51,19 @@ def test_what_never_varies_is_not_blown_up(channels: int) -> None:
     answers = stem(images)
     images[:, -1] = 0
     assert torch.allclose(answers, stem(images), atol=1e-3)
+
+
+def test_large_images_do_not_take_the_memory_of_all_their_patches() -> None:
+    program = """
+import resource, torch
+from imagette.models.speednet import WhiteningStem
+images = torch.rand(8, 3, 1024, 1024)  # 2,097,152 patches of 27 numbers: 226 MB, and twice that in float64
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+WhiteningStem(3).whiten(images)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+    child = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert int(child.stdout) < 290_000  # KiB: the 400,000 that count take 86 MB in float64
 
 
 def test_every_filter_has_its_negative() -> None:

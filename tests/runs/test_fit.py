@@ -17,6 +17,7 @@ from torch import nn
 
 import imagette
 from imagette.core.errors import Diverged, EnvironmentFault, InputError
+from imagette.data import catalog, store
 from imagette.data import load as data
 from imagette.engine.events import EpochDone, Logged
 from imagette.runs import session
@@ -269,6 +270,25 @@ def test_a_plateau_takes_no_factor(tmp_path: Path) -> None:
         imagette.extend(run.path, 1, factor=0.5)
 
 
+def test_an_extension_that_was_stopped_before_its_first_checkpoint_does_not_begin_anew(
+    finished: imagette.Run, tmp_path: Path
+) -> None:
+    run = imagette.extend(finished.path, 1, factor=0.1, runs=tmp_path, progress=False)
+    shutil.rmtree(run.path / "checkpoints")
+    RunFolder(run.path).set_status(state="interrupted")
+    with pytest.raises(InputError, match=r"extends .*digits-1, and was stopped before it had a checkpoint"):
+        imagette.resume(run.path, progress=False)
+
+
+def test_an_extension_from_within_the_run_lies_beside_it(
+    finished: imagette.Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(finished.path, tmp_path / "digits-1")
+    monkeypatch.chdir(tmp_path / "digits-1")
+    run = imagette.extend(".", 1, factor=0.1, progress=False)
+    assert (run.path.parent.resolve(), run.path.name) == (tmp_path, "digits-2")
+
+
 def test_only_a_finished_run_is_extended(tmp_path: Path) -> None:
     path = stopped_after(1, recipe(), tmp_path)
     with pytest.raises(InputError, match=r"(?s)not finished.*imagette resume"):
@@ -338,18 +358,43 @@ def test_images_of_your_own_are_found_again_from_another_folder(
     assert imagette.load(path).test() == figures
 
 
+def test_a_run_stays_with_the_division_that_it_was_trained_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMAGETTE_CACHE", str(tmp_path / "cache"))
+    entry = catalog.entry("fashion-mnist")
+    for seed, division in enumerate(("kaggle", "publisher")):  # the latter, which any prefers, comes to be kept later
+        pixels = np.random.default_rng(seed).integers(0, 256, (60, 1, 28, 28), np.uint8)
+        arrays, about = (pixels, np.arange(60) % 10), {"division": division, "note": ""}
+        store.save(entry, division, tuple(store.make_set(entry, part, arrays, about) for part in ("train", "test")))
+        if division == "kaggle":
+            spec = imagette.Recipe.load("fashion-mnist", ["train.epochs=1", "model.name=linear", "train.threads=1"])
+            run = imagette.train(spec, runs=tmp_path, progress=False)
+    assert imagette.Recipe.load(run.path / "recipe.toml").data.division == "kaggle"
+    assert imagette.load(run.path).test() == run.summary["test"]
+
+
 def test_a_default_recipe_takes_another_model() -> None:
     for name in ("fashion-mnist", "cifar10", "mnist-best"):
         assert imagette.Recipe.load(name).replace(**{"model.name": "custom"}).model.name == "custom"
 
 
-def test_a_net_that_cannot_take_one_image_is_refused_before_the_first_step(tmp_path: Path) -> None:
+def test_a_net_that_cannot_take_one_image_is_refused_before_the_first_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     net = nn.Sequential(nn.Flatten(), nn.Linear(64, 10), nn.BatchNorm1d(10))
     images = len(data.load(recipe().data).train)
     with pytest.raises(InputError, match=r"(?s)last batch of an epoch has one.*drop_last = true"):
         imagette.train(recipe(f"train.batch_size={images - 1}"), model=net, runs=tmp_path, progress=False)
     with pytest.raises(InputError, match=r"(?s)train\.batch_size = 1, and .*take 2 or more"):
         imagette.train(recipe("train.batch_size=1"), model=net, runs=tmp_path, progress=False)
+    (tmp_path / "lone_net.py").write_text(
+        "from torch import nn\n"
+        "def net(shape, classes):\n"
+        "    return nn.Sequential(nn.Flatten(), nn.Linear(64, classes), nn.BatchNorm1d(classes))\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    timed = ["train.batch_size=1", "train.epochs=100", "model.name=custom", "model.factory=lone_net:net"]
+    with pytest.raises(InputError, match=r"(?s)train\.batch_size = 1, and .*take 2 or more"):
+        imagette.train(imagette.Recipe.load("digits", timed), runs=tmp_path, progress=False)
     assert not run_paths(tmp_path)
 
 
@@ -431,6 +476,19 @@ def test_events_can_be_followed(tmp_path: Path) -> None:
     assert (kinds[0], kinds[-3:]) == ("Started", ["EpochDone", "Finished", "Tested"])
     losses = [event.loss for event in events if isinstance(event, Logged)]
     assert [float(row["loss"]) for row in table(run_paths(tmp_path)[-1], "steps.csv")] == losses
+
+
+def test_a_prediction_takes_any_view_and_leaves_the_threads_of_its_caller(finished: imagette.Run) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 1, 8, 8), np.uint8)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        opened = imagette.load(finished.path)  # trained with one
+        turned = opened.predict(pixels[..., ::-1])
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+    assert turned == opened.predict(pixels[..., ::-1].copy())
 
 
 def test_predicting_an_array_and_a_wrong_shape(finished: imagette.Run) -> None:

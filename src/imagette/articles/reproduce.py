@@ -13,6 +13,7 @@ from imagette.articles.table import Measured, Row
 from imagette.core.console import say
 from imagette.core.errors import Diverged, ImagetteError, InputError, Interrupted
 from imagette.data import catalog
+from imagette.data.fetch import ANY
 from imagette.recipe.schema import Recipe
 from imagette.recipe.show import differences
 from imagette.runs import fit
@@ -132,7 +133,8 @@ def _measured(recipe: Recipe, root: Path, progress: bool) -> Measured:
         # Without validation images, how a net is measured changes nothing of how it is trained.
         alike = not recipe.data.validation and _differ_only(recipe, run.recipe, IN_NAME_ONLY + MEASURING_ONLY)
         if alike and _finished(run):
-            return Measured.of(run, Run(run.path, recipe=recipe).test())
+            same_images = recipe.replace(**{"data.division": run.recipe.data.division})
+            return Measured.of(run, Run(run.path, recipe=same_images).test())
     return Measured.of(_second_phase(recipe, runs, progress) or fit.train(recipe, runs=root, progress=progress))
 
 
@@ -166,5 +168,6 @@ def _finished(run: Run) -> bool:
     return bool(run.status["state"] == "finished")
 
 
-def _differ_only(a: Recipe, b: Recipe, keys: tuple[str, ...]) -> bool:
-    return all(key.startswith(keys) for key, _, _ in differences(a, b))
+def _differ_only(asked: Recipe, ran: Recipe, keys: tuple[str, ...]) -> bool:
+    any_division = ("data.division",) if asked.data.division == ANY else ()  # a run names the one that it had
+    return all(key.startswith(keys + any_division) for key, _, _ in differences(asked, ran))

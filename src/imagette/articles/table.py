@@ -119,6 +119,10 @@ class Row:
             return "no trap"
         if not (self.as_published and self.corrected):
             return f"{trap}: not measured"
+        if len(epochs := self._both("epochs")) > 1:
+            return f"{trap}: not comparable after {' and '.join(epochs)} epochs"
+        if len(self._both("data")) > 1:
+            return f"{trap}: not comparable on different images"
         with_it, without = (side.figures["test"] for side in (self.as_published, self.corrected))
         points = 100 * (without["accuracy"] - with_it["accuracy"])
         if max(with_it["accuracy_low"], without["accuracy_low"]) < min(
@@ -130,18 +134,22 @@ class Row:
 
     def cells(self) -> tuple[str, ...]:
         """Write the row's cells, one for each of ``HEADINGS``."""
-        either = self.as_published or self.corrected
         published = ", ".join(f"{part} {100 * value:g}" for part, value in self.system.published.items()) or "-"
         return (
             self.system.id,
-            either.data if either else "-",
+            " / ".join(self._both("data")) or "-",
             published,
             self.as_published.text(self.part) if self.as_published else "not run",
             ("not run" if self.system.corrected else "-") if self.corrected is None else self.corrected.text(self.part),
-            f"{either.epochs if either else 0} of {self.published_epochs}",
-            f"{either.seconds:.1f}" if either else "-",
+            f"{' / '.join(self._both('epochs')) or 0} of {self.published_epochs}",
+            " / ".join(self._both("seconds", ".1f")) or "-",
             self.cost(),
         )
+
+    def _both(self, fact: str, how: str = "") -> list[str]:
+        """Write what is known of the two trainings, as published first; once, where they agree."""
+        sides = [side for side in (self.as_published, self.corrected) if side]
+        return list(dict.fromkeys(f"{getattr(side, fact):{how}}" for side in sides))
 
 
 def markdown(rows: Iterable[Row], headings: Sequence[str] = HEADINGS) -> str:

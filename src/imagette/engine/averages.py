@@ -25,8 +25,9 @@ class Follower(ABC):
         self.module = copy.deepcopy(module)
         pairs = zip(self.module.state_dict().values(), module.state_dict().values(), strict=True)
         once = {mean.data_ptr(): (mean, live) for mean, live in pairs}.values()  # tied weights count once
-        self._pairs = [(mean, live) for mean, live in once if mean.is_floating_point()]
-        self._counts = [(mean, live) for mean, live in once if not mean.is_floating_point()]
+        smooth = {id(mean): mean.is_floating_point() and bool(mean.isfinite().all()) for mean, _ in once}
+        self._pairs = [(mean, live) for mean, live in once if smooth[id(mean)]]
+        self._counts = [(mean, live) for mean, live in once if not smooth[id(mean)]]  # and masks that hold infinity
 
     @torch.no_grad()
     def pull(self, share: float) -> None:

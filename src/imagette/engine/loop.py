@@ -19,11 +19,12 @@ from imagette.data.batches import Batches, seed_of
 from imagette.data.imageset import ImageSet
 from imagette.engine import allocator, nets, proxy
 from imagette.engine import device as devices
+from imagette.engine import state as states
 from imagette.engine.averages import followers
 from imagette.engine.events import EpochDone, Event, Finished, Logged, Paused
 from imagette.engine.plan import Plan
 from imagette.engine.predictor import Predictor, Preprocessing
-from imagette.engine.state import Progress, Weights, copied, joined, optimizer_slots, part, restore_optimizer
+from imagette.engine.state import Progress, Weights
 from imagette.engine.step import Step
 from imagette.optim import schedules
 from imagette.recipe.schema import Recipe
@@ -83,7 +84,9 @@ class Training:
         self.preprocessing = Preprocessing.fit(train, recipe.data.normalize)
         trap = recipe.traps.evaluate_normalize
         self.measured = self.preprocessing if trap == "as-trained" else Preprocessing.fit(train, trap)
+        self.frozen = nets.frozen(module) if module else []
         self.module = self._build(module)
+        self.infinite = states.not_finite(dict(self.module.named_buffers()))  # a mask of attention, say
         spec = recipe.train
         self.optimizer = optim.build(self.module, recipe.optim)
         self.schedule = schedules.build(recipe.schedule, recipe.optim.lr, self.plan.steps_per_epoch, spec.epochs)
@@ -146,7 +149,7 @@ class Training:
         # torch.manual_seed would also note its caller's stack for devices that were never started: 0.1 ms a step.
         seed = torch.cuda.manual_seed if self.device.type == "cuda" else torch.default_generator.manual_seed
         freeze_stem = getattr(self.recipe.model, "freeze_stem", 0)
-        models.train(self.module, stem=not 0 < freeze_stem <= progress.epoch)
+        models.train(self.module, stem=not 0 < freeze_stem <= progress.epoch, frozen=self.frozen)
         started, timed = time.perf_counter(), 0
         for index, pixels, labels in self.batches.epoch(progress.epoch, progress.batch):
             if self.stop:
@@ -172,8 +175,8 @@ class Training:
                 accuracy = correct.item() / len(labels)
                 yield Logged(progress.epoch + 1, progress.step, rate, loss.item(), accuracy, timed / elapsed)
                 started, timed = time.perf_counter(), 0
+        self._check()  # this waits for a GPU, whose time counts
         progress.trained(time.perf_counter() - started)
-        self._check()
 
     def _check(self) -> None:
         try:
@@ -245,7 +248,7 @@ class Training:
             return False
         self.progress.best, self.progress.best_epoch = figure, self.progress.epoch
         if self.recipe.train.keep == "best":
-            self.best_weights = copied(self.evaluated)
+            self.best_weights = states.copied(self.evaluated)
         return True
 
     @property
@@ -255,7 +258,7 @@ class Training:
 
     def weights(self) -> Weights:
         """Give the weights that the run ends with: the best by the recipe's monitor, or the last."""
-        return self.best_weights or copied(self.evaluated)
+        return self.best_weights or states.copied(self.evaluated)
 
     def predictor(self) -> Predictor:
         """Give the predictor of the weights that the run ends with."""
@@ -281,18 +284,17 @@ class Training:
             Diverged: when a weight or a gradient was not finite: such a state is not worth keeping.
         """
         self._check()
-        parts = {"model": self.module.state_dict(), "optimizer": optimizer_slots(self.optimizer)}
+        parts = {"model": self.module.state_dict(), "optimizer": states.optimizer_slots(self.optimizer)}
         parts |= {name: follower.module.state_dict() for name, follower in self.followers.items()}
         parts |= self.proxy.state() if self.proxy else {}
-        for name, value in joined(parts).items():
-            if value.is_floating_point() and not bool(value.isfinite().all()):
-                raise Diverged(
-                    f"{name} is no longer finite after step {self.progress.step}",
-                    hint=f"lower optim.lr (now {self.recipe.optim.lr:g}); the checkpoint before this one is untouched",
-                )
+        if lost := states.not_finite(states.joined(parts), self.infinite):
+            raise Diverged(
+                f"{lost[0]} is no longer finite after step {self.progress.step}",
+                hint=f"lower optim.lr (now {self.recipe.optim.lr:g}); the checkpoint before this one is untouched",
+            )
         parts["best"] = self.best_weights or {}
         parts["sums"] = {"loss": self.loss_sum, "correct": self.correct}
-        return joined(parts), {"progress": asdict(self.progress), "schedule": self.schedule.state()}
+        return states.joined(parts), {"progress": asdict(self.progress), "schedule": self.schedule.state()}
 
     def restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
         """Go back to a saved state.
@@ -301,17 +303,17 @@ class Training:
             InputError: when the state is that of another model.
         """
         try:
-            self.module.load_state_dict(part(tensors, "model"))
+            self.module.load_state_dict(states.part(tensors, "model"))
             for name, follower in self.followers.items():
-                follower.module.load_state_dict(part(tensors, name))
-            restore_optimizer(self.optimizer, part(tensors, "optimizer"))
+                follower.module.load_state_dict(states.part(tensors, name))
+            states.restore_optimizer(self.optimizer, states.part(tensors, "optimizer"))
             if self.proxy:
                 self.proxy.restore(tensors)
         except (RuntimeError, IndexError) as error:
             raise InputError(
                 f"the checkpoint does not fit the model: {error}", hint="give the module it began with"
             ) from error
-        self.best_weights = {name: value.clone() for name, value in part(tensors, "best").items()} or None
+        self.best_weights = {name: value.clone() for name, value in states.part(tensors, "best").items()} or None
         self.loss_sum.copy_(tensors["sums.loss"])
         self.correct.copy_(tensors["sums.correct"])
         self.progress = Progress(**facts["progress"])

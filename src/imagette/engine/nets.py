@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
+import math
 from collections.abc import Callable
 
 import torch
@@ -16,9 +16,11 @@ from imagette.data.imageset import ImageSet
 from imagette.engine.plan import Plan
 from imagette.engine.predictor import Preprocessing
 from imagette.models.dry import dry_run
+from imagette.models.linear import LinearByHand
 from imagette.recipe.models import ModelSpec
 from imagette.recipe.schema import Recipe
 
+SOME_PIXELS = 1 << 26  # that a computed stem is shown: 2,000 images of 3×105×105
 Loss = Callable[[Tensor, Tensor], Tensor]
 
 
@@ -39,7 +41,8 @@ def seeded(spec: ModelSpec, seed: int, images: ImageSet, preprocessing: Preproce
     mean, std = torch.tensor(preprocessing.mean), torch.tensor(preprocessing.std)
 
     def some_images(n: int) -> Tensor:
-        """Give at most n training images, from all over the set, normalised."""
+        """Give at most n training images, fewer where they are large, from all over the set, normalised."""
+        n = max(1, min(n, SOME_PIXELS // math.prod(images.shape)))
         return Normalize(mean, std, "cpu")(tensor(images.images[:: -(-len(images) // n)]))
 
     models.prepare(module, some_images)
@@ -85,16 +88,23 @@ def refuse_lone_image(module: nn.Module, recipe: Recipe, images: ImageSet) -> No
 
 
 def own_loss(module: nn.Module) -> Loss | None:
-    """Give a model's method ``loss(images, labels)``, by which it brings its own gradient; None where it has none.
+    """Give the loss of the model that brings a gradient of its own; None for any other, whatever it calls loss.
 
     Example:
-        >>> module = nn.Flatten()
-        >>> module.loss = nn.CrossEntropyLoss()  # a part, not a method
-        >>> own_loss(module) is None
+        >>> own_loss(nn.Flatten()) is None
         True
     """
-    loss = getattr(module, "loss", None)
-    return loss if inspect.ismethod(loss) else None
+    return module.loss if isinstance(module, LinearByHand) else None
+
+
+def frozen(module: nn.Module) -> list[nn.Module]:
+    """List the parts of a module in training mode that its owner has put in evaluation mode, to stay as they are.
+
+    Example:
+        >>> frozen(nn.Sequential(nn.BatchNorm2d(2), nn.ReLU().eval()))
+        [ReLU()]
+    """
+    return [part for part in module.modules() if not part.training] if module.training else []
 
 
 def refuse_soft_labels(recipe: Recipe) -> None:

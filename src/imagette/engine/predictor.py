@@ -18,6 +18,7 @@ from imagette.data.augment import Normalize
 from imagette.data.batches import tensor
 from imagette.data.imageset import ImageSet
 from imagette.data.mapped import blocks
+from imagette.engine import device
 
 BLOCK = 4096  # images whose pixels are counted at a time
 
@@ -87,7 +88,8 @@ class Prediction:
 class Predictor:
     """A trained model with its class names and preprocessing: uint8 pixels in, probabilities out.
 
-    It computes in float32 whatever the training's precision was, so that every reader gets the same answer.
+    It computes in float32 whatever the training's precision was, so that every reader gets the same answer, but for the
+    last digits: processors add in another order, and recent NVIDIA GPUs round what a convolution multiplies (TF32).
 
     Args:
         module: maps (N, C, H, W) float32 to logits (N, K).
@@ -100,6 +102,7 @@ class Predictor:
             and right, with reflected edges; each with its mirror image, if ``mirror``.
         without_eval: compute in training mode, the trap of article A0: what an image gets then depends on the batch
             that it comes in. Dropout is the same at every call, and the module stays as it is.
+        threads: that compute on a CPU; 0 takes as many as torch is set to.
 
     Raises:
         InputError: when the images are too small for the shift.
@@ -125,7 +128,9 @@ class Predictor:
         mirror: bool = False,
         shift: int = 0,
         without_eval: bool = False,
+        threads: int = 0,
     ) -> None:
+        self.threads = threads
         self.module, self.classes, self.preprocessing = module, classes, preprocessing
         if shift >= min(preprocessing.shape[1:]):
             raise InputError(
@@ -154,15 +159,14 @@ class Predictor:
                 hint="predict from files, which are converted, or convert the array",
             )
         starts = range(0, max(len(images), 1), self.batch_size)
-        with self._mode() as module:
+        with device.threads(self.threads), self._mode() as module:
             parts = (tensor(images[start : start + self.batch_size]) for start in starts)
             return torch.cat([self._forward(module, part) for part in parts]).numpy()
 
     @contextmanager
     def _mode(self) -> Iterator[nn.Module]:
         if self.without_eval:
-            devices = [self.device] if self.device.type == "cuda" else []
-            with torch.random.fork_rng(devices):
+            with torch.random.fork_rng([self.device] if self.device.type == "cuda" else []):
                 torch.manual_seed(0)
                 yield copy.deepcopy(self.module).train()  # batch norm would note the batches that it meets
             return

@@ -54,6 +54,8 @@ def chosen(recipe: Recipe, plan: Plan, shape: Shape, classes: int, timer: Timer 
         True
     """
     timer, others = timer or step_seconds, _alternatives(recipe, plan)
+    if recipe.train.batch_size == 1:  # a net may refuse a lone image, and the training says why
+        return plan
     turn = (STEPS + 1) * 2 * max(len(others), 1)
     turns = min(TURNS, int(SHARE * plan.steps_per_epoch * recipe.train.epochs) // turn)
     for key, value in others.items() if turns else ():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 import torch
@@ -45,6 +45,17 @@ def part(tensors: Mapping[str, Tensor], prefix: str) -> Weights:
     """Give the tensors of one part under their own names."""
     start = f"{prefix}."
     return {name.removeprefix(start): value for name, value in tensors.items() if name.startswith(start)}
+
+
+def not_finite(tensors: Mapping[str, Tensor], meant: Collection[str] = ()) -> list[str]:
+    """Name the tensors that hold infinity or what is not a number, but for those that are meant to, in any part.
+
+    Example:
+        >>> not_finite({"weight": torch.ones(2), "mask": torch.tensor([0.0, -torch.inf])})
+        ['mask']
+    """
+    watched = {name: value for name, value in tensors.items() if name.partition(".")[2] not in meant}
+    return [name for name, value in watched.items() if value.is_floating_point() and not bool(value.isfinite().all())]
 
 
 def copied(module: nn.Module) -> Weights:

@@ -39,6 +39,7 @@ class Step:
     ) -> None:
         self.optimizer, self.followers, self.clip_norm = optimizer, [*(followers or {}).values()], clip_norm
         self._update = bare_step(optimizer)
+        module.zero_grad()  # of whatever its owner did with it
         self.parameters = [p for p in module.parameters() if p.requires_grad]
         device = torch.device(plan.device)
         self._non_finite, self._one = torch.zeros((), device=device), torch.ones((), device=device)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from torch import Tensor, nn
@@ -120,7 +120,7 @@ def prepare(module: nn.Module, images: Callable[[int], Tensor]) -> None:
         module.prepare(images(WHITENED))
 
 
-def train(module: nn.Module, stem: bool = True) -> None:
+def train(module: nn.Module, stem: bool = True, frozen: Iterable[nn.Module] = ()) -> None:
     """Put a net in training mode, for an epoch with or without its stem.
 
     Without it, no gradient has to go back to a stem that is computed and whose bias is all that it learns.
@@ -128,6 +128,7 @@ def train(module: nn.Module, stem: bool = True) -> None:
     Args:
         module: the net; one without such a stem is trained whole.
         stem: False freezes the bias of a whitening stem, for good.
+        frozen: parts that stay in evaluation mode.
 
     Example:
         >>> net = build(specs.SpeedNet(), (1, 28, 28), 10)
@@ -139,6 +140,8 @@ def train(module: nn.Module, stem: bool = True) -> None:
     for part in module.modules():
         if isinstance(part, WhiteningStem) and not stem:
             part.requires_grad_(False)
+    for part in frozen:
+        part.eval()
 
 
 def ending_in_softmax(module: nn.Module) -> nn.Module:

@@ -95,8 +95,10 @@ class WhiteningStem(nn.Conv2d):
         """Set the filters from images (N, C, H, W) float32; a few thousand are enough."""
         size = self.in_channels * SIDE * SIDE
         inner = images[:, :, 1:, 1:]  # where the convolution looks, but for the padding
-        patches = inner.unfold(2, SIDE, 2).unfold(3, SIDE, 2).permute(0, 2, 3, 1, 4, 5).reshape(-1, size)
-        patches = patches[:: -(-len(patches) // PATCHES)].double()
+        every = inner.unfold(2, SIDE, 2).unfold(3, SIDE, 2).permute(0, 2, 3, 1, 4, 5)  # a view: nothing is copied
+        count = every[..., 0, 0, 0].numel()
+        some = torch.arange(0, count, -(-count // PATCHES))
+        patches = every[torch.unravel_index(some, every.shape[:3])].reshape(-1, size).double()
         values, vectors = torch.linalg.eigh(torch.cov(patches.T, correction=0).reshape(size, size))
         # Blown up, a direction without variance would answer to rounding, and to the padding of augmented images.
         vectors = vectors * (values > NOTHING * values[-1])

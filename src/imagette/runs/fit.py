@@ -18,6 +18,7 @@ from imagette.core.console import say
 from imagette.core.errors import InputError
 from imagette.core.files import check_name
 from imagette.data import load as data
+from imagette.data.catalog import CATALOG
 from imagette.data.splits import Splits
 from imagette.engine import device, probe
 from imagette.engine.loop import Training
@@ -62,6 +63,7 @@ def stream(recipe: Recipe | PathLike, *, model: nn.Module | None = None, runs: P
     check_writable(Path(runs))
     clock = _Clock()
     splits = data.load(recipe.data)
+    recipe = _pinned(recipe, splits)
     clock.split("load")
     plan = Plan.make(recipe, len(splits.train), splits.train.images)
     if model is None:
@@ -80,7 +82,8 @@ def train(
 
     Args:
         recipe: a recipe, or the name, TOML file or path to images that stands for one.
-        model: your own module in place of the recipe's.
+        model: your own module in place of the recipe's. It is trained itself, and ends with the last weights;
+            those that the recipe keeps, the best or an average, are in ``run.predictor.module``.
         runs: the folder that holds the runs.
         progress: show a bar on a terminal, plain lines elsewhere.
 
@@ -162,6 +165,12 @@ def extend(
     return show(_extended(parent, epochs, factor, anneal, model, runs), visible=progress)
 
 
+def _pinned(recipe: Recipe, splits: Splits) -> Recipe:
+    """Name the division that the images came in: where there are several, another may be had tomorrow."""
+    several = recipe.data.name and len(CATALOG[recipe.data.name].divisions) > 1
+    return recipe.replace(**{"data.division": splits.train.provenance["division"]}) if several else recipe
+
+
 def _resumed(folder: RunFolder, epochs: int | None, model: nn.Module | None) -> Iterator[RunEvent]:
     with folder.lock():
         if epochs is not None:
@@ -173,6 +182,11 @@ def _resumed(folder: RunFolder, epochs: int | None, model: nn.Module | None) -> 
         run = Run(folder.path, model)
         if saved is not None:
             changes.check_unchanged(recipe, saved.facts["recipe"], folder.path)
+        elif parent := run.environment.get("extends"):
+            raise InputError(
+                f"{folder.path} extends {parent}, and was stopped before it had a checkpoint of its own",
+                hint=f"extend {parent} again",
+            )
         clock = _Clock()
         splits = data.load(recipe.data)
         clock.split("load")
@@ -228,13 +242,18 @@ def _warn_of_changes(environment: Mapping[str, Any]) -> None:
         for what, then, here in (
             ("torch", environment["packages"]["torch"], now["packages"]["torch"]),
             ("numpy", environment["packages"]["numpy"], now["packages"]["numpy"]),
-            ("processor", environment["cpu"]["name"], now["cpu"]["name"]),
+            ("processor", _processor(environment), _processor(now)),
             ("GPUs", environment["gpus"], now["gpus"]),
         )
         if then != here
     ]
     if differ:
         say(f"not bit-identical to an undisturbed run: {'; '.join(differ)}")
+
+
+def _processor(environment: Mapping[str, Any]) -> str:
+    """Name the processor with its instructions: those of one name may have different ones."""
+    return f"{environment['cpu']['name']} ({environment['cpu']['instructions']})"
 
 
 def _environment(plan: Plan, splits: Splits) -> dict[str, Any]:

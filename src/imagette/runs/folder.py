@@ -138,7 +138,7 @@ def _by_number(path: Path) -> tuple[str, int]:
 def _existing(path: Path) -> Path:
     for candidate in (path, Path("runs") / path):
         if (candidate / "status.json").is_file():
-            return candidate
+            return candidate if candidate.name not in ("", "..") else candidate.resolve()
     root = path.parent if path.parent.is_dir() and path.parent != Path() else Path("runs")
     names = [found.name for found in run_paths(root)]
     hint = suggestion(path.name, names) if names else "train one first: imagette train digits"

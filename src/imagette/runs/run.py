@@ -125,11 +125,11 @@ class Run:
         layout = torch.channels_last if channels_last else torch.contiguous_format
         device = devices.present(self.environment["plan"]["device"])
         module = module.to(device, memory_format=layout)  # type: ignore[call-overload]
-        torch.set_num_threads(facts["threads"])  # the last bits of a figure depend on it
+        threads = min(facts["threads"], devices.cores())  # as recorded, for the last bits of a figure depend on it
         batch_size = self._recipe.evaluate.batch_size if self._recipe else facts["batch_size"]
         spec, without_eval = self.recipe.evaluate, self.recipe.traps.test_without_eval
         return Predictor(
-            module, classes, preprocessing, batch_size, channels_last, spec.mirror, spec.shift, without_eval
+            module, classes, preprocessing, batch_size, channels_last, spec.mirror, spec.shift, without_eval, threads
         )
 
     @cached_property

@@ -23,7 +23,7 @@ help:
 
 $(RUNTIME): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "Imagette needs Python 3.11 or newer, as python3 on the PATH" >&2; exit 1; }
-	@echo "Installing into .venv (about 200 MB to fetch; once)"
+	@echo "Installing into .venv (about 200 MB to fetch with a CPU build of torch, gigabytes with CUDA's; once)"
 	@$(PYTHON) -m venv .venv
 	@PIP_CONSTRAINT=constraints.txt $(BIN)/pip install --quiet --no-compile --editable .
 	@touch $@
@@ -65,7 +65,7 @@ bench-peers: $(PEERS)
 	@.venv-bench/bin/python benchmarks/peers.py
 
 $(PEERS): benchmarks/requirements.txt constraints.txt pyproject.toml
-	@echo "Installing the other tools into .venv-bench (several hundred MB to fetch; once)"
+	@echo "Installing the other tools into .venv-bench (several hundred MB to fetch with a CPU build of torch; once)"
 	@$(PYTHON) -m venv .venv-bench
 	@PIP_CONSTRAINT=constraints.txt .venv-bench/bin/pip install --quiet torch --editable . -r benchmarks/requirements.txt
 	@touch $@

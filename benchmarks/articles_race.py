@@ -28,6 +28,7 @@ from imagette import models
 from imagette.bench.nets import COLOUR, GRAY
 from imagette.bench.timing import Work, in_turns, random_images, through_the_engine
 from imagette.data.imageset import ImageSet
+from imagette.engine import device as devices
 from imagette.engine import probe
 from imagette.engine.loop import Training
 from imagette.engine.plan import Plan
@@ -81,8 +82,9 @@ class OneByOne(Dataset[tuple[torch.Tensor, int]]):
 
 
 def articles_way(recipe: Recipe, images: ImageSet, case: Case) -> Work:
-    """Give the function that takes a round of steps as the article does, with the threads that torch takes."""
-    module = models.build(recipe.model, case.shape, 10).train()
+    """Give the function that takes a round of steps as the article does, on a GPU if one is there."""
+    device = devices.pick(recipe.train.device)
+    module = models.build(recipe.model, case.shape, 10).train().to(device)
     optimizer = torch.optim.Adam(module.parameters(), lr=recipe.optim.lr)
     data = OneByOne(images, case, recipe.augment.flip != "none")
     batches: Iterator[Any] = iter(DataLoader(data, recipe.train.batch_size, num_workers=case.workers))
@@ -91,7 +93,7 @@ def articles_way(recipe: Recipe, images: ImageSet, case: Case) -> Work:
         torch.set_num_threads(THREADS)
         total, right = 0.0, 0
         for _ in range(case.steps):
-            inputs, labels = next(batches)
+            inputs, labels = (part.to(device) for part in next(batches))
             optimizer.zero_grad()
             outputs = module(inputs.float())
             loss = functional.cross_entropy(outputs, labels)

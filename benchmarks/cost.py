@@ -162,7 +162,7 @@ def main() -> None:
             values = [value for value in POINTS[axis] if axis != "images" or value <= asked.most]
             results.append(measure(axis, values, asked.keep_in, Path(folder)))
     if not asked.axes and asked.most == parser.get_default("most") and asked.keep_in == "auto":
-        record.save("cost", results, defaults=DEFAULT)
+        record.save("cost", results, rounds=1, defaults=DEFAULT)
 
 
 if __name__ == "__main__":

@@ -51,12 +51,20 @@ def milliseconds(seconds: Mapping[str, Sequence[float]], steps: int) -> dict[str
     return {name: [1000 * taken / steps for taken in rounds] for name, rounds in seconds.items()}
 
 
-def save(question: str, results: list[dict[str, Any]], **facts: Any) -> Path:
-    """Write rows, each with the ``plan`` that it was measured under; give the file."""
+def save(question: str, results: list[dict[str, Any]], some: Sequence[str] = (), **facts: Any) -> Path:
+    """Write rows, each with the ``plan`` that it was measured under; give the file.
+
+    Args:
+        question: what they answer.
+        results: the rows.
+        some: the names of the cases, where they are a part of all: their file is another one.
+        facts: what else the file shall hold.
+    """
     machine, plan = describe(), results[0]["plan"]
-    hardware = machine["gpus"][0]["name"] if plan["device"].startswith("cuda") else machine["cpu"]["name"]
+    processor = f"{machine['cpu']['name']} {machine['cpu']['instructions']}"
+    hardware = machine["gpus"][0]["name"] if plan["device"].startswith("cuda") else processor
     precisions = sorted({row["plan"]["precision"] for row in results})
-    parts = [question, hardware, f"{plan['threads']}threads", f"torch{torch.__version__}", *precisions]
+    parts = [question, *some, hardware, f"{plan['threads']}threads", f"torch{torch.__version__}", *precisions]
     return write(parts, {**facts, "machine": machine, "results": results})
 
 
@@ -65,6 +73,6 @@ def write(parts: Iterable[str], page: Mapping[str, Any]) -> Path:
     file = RESULTS / (re.sub(r"[^a-z0-9.+]+", "-", "-".join(parts).lower()) + ".json")
     RESULTS.mkdir(exist_ok=True)
     made = {"commit": commit(), "date": datetime.now(UTC).date().isoformat()}
-    file.write_text(json.dumps({**made, **page}, indent=1) + "\n")
+    file.write_text(json.dumps({**made, **page}, indent=1, allow_nan=False) + "\n")
     print(f"written: benchmarks/results/{file.name}")
     return file

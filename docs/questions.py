@@ -132,7 +132,7 @@ def _reached(row: dict[str, Any]) -> list[str]:
 
 def _doubts(row: dict[str, Any], case: str, say: Say) -> Iterator[str]:
     mean, n = statistics.mean(row["accuracies"]), len(row["seeds"])
-    if mean < row["target"] or row["p_value"] >= 0.01:
+    if mean < row["target"] or not row["p_value"] < 0.01:
         yield say("missed", case=case, target=row["target"], mean=mean, p=row["p_value"])
     if n < 30:
         yield say("few", case=case, n=n)

@@ -29,10 +29,11 @@ class Page:
 
     @property
     def hardware(self) -> str:
-        """What computed: a GPU, or the processor."""
+        """What computed: a GPU, or the processor, by whose instructions those of one name differ."""
         machine = self.facts["machine"]
         on_gpu = any(row["plan"]["device"].startswith("cuda") for row in self.rows)
-        return str(machine["gpus"][0]["name"] if on_gpu else machine["cpu"]["name"])
+        processor = f"{machine['cpu']['name']} ({machine['cpu']['instructions']})"
+        return str(machine["gpus"][0]["name"]) if on_gpu else processor
 
     def label(self, tongue: str) -> str:
         """Name hardware and plan: what tells one table of a question from another."""
@@ -57,9 +58,9 @@ class Page:
 
 
 def pages(name: str, folder: Path = RESULTS) -> list[Page]:
-    """Give the newest of each hardware and plan, among the files of a name with wildcards."""
+    """Give the newest of each hardware, plan and cases, among the files of a name with wildcards."""
     found = [Page(file, json.loads(file.read_text(encoding="utf-8"))) for file in folder.glob(f"{name}.json")]
-    newest = {page.label("en"): page for page in sorted(found, key=age)}
+    newest = {(page.label("en"), *(row.get("case", "") for row in page.rows)): page for page in sorted(found, key=age)}
     return [newest[label] for label in sorted(newest)]
 
 

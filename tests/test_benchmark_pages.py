@@ -19,7 +19,7 @@ GPU_PLAN = {"device": "cuda", "precision": "bfloat16", "threads": 8}
 MACHINE = {
     "python": "3.12.1",
     "packages": {"torch": "2.9.9", "imagette": "0.1.0"},
-    "cpu": {"name": "Some CPU"},
+    "cpu": {"name": "Some CPU", "instructions": "AVX2"},
     "gpus": [{"name": "Some GPU"}],
 }
 CLOCKS = {"training": [10.0, 12.0, 11.0], "with_data": [11.0, 13.0, 12.0], "process": [15.0, 17.0, 16.0]}
@@ -151,7 +151,7 @@ def test_every_question_has_a_table_and_a_picture_in_both_languages(answered: Pa
         "The slowest of them is `imagette --help`: 0.07 s, of which Python's own start is 0.010 s.",
         "the machine was busy at times",
         "keras 3.15.1; n = 7 rounds; commit abcdef012345; raw rows: [peers-some-cpu.json]",
-        "**Some CPU, float32, 2 threads**",
+        "**Some CPU (AVX2), float32, 2 threads**",
     ],
 )
 def test_the_page_says(answered: Path, said: str) -> None:
@@ -176,7 +176,33 @@ def test_the_newest_file_of_each_hardware_and_plan_is_shown(tmp_path: Path) -> N
     text = english(tmp_path)
     assert "+25.0 %" in text
     assert "+50.0 %" not in text
-    assert re.findall(r"^\*\*(Some .*)\*\*$", text, re.M) == ["Some CPU, float32, 2 threads", "Some GPU, bfloat16"]
+    assert re.findall(r"^\*\*(Some .*)\*\*$", text, re.M) == [
+        "Some CPU (AVX2), float32, 2 threads",
+        "Some GPU, bfloat16",
+    ]
+
+
+def test_processors_of_one_name_and_parts_of_the_cases_stand_apart(tmp_path: Path) -> None:
+    other = {**MACHINE, "cpu": {"name": "Some CPU", "instructions": "AVX512"}}
+    write(tmp_path, "bound-a", results=[bound_row([0.5])])
+    write(tmp_path, "bound-b", results=[bound_row([0.25])], machine=other)
+    write(tmp_path, "records-a", results=[record_row("fast", 0.93)])
+    write(tmp_path, "records-b", results=[{**record_row("best", 0.95), "case": "b"}])
+    text = english(tmp_path)
+    assert all(said in text for said in ("+50.0 %", "+25.0 %", "| `fast` |", "| `best` |"))
+
+
+def test_a_test_that_says_nothing_proves_nothing(tmp_path: Path) -> None:
+    write(tmp_path, "records-a", results=[record_row("fast", 0.93) | {"p_value": float("nan")}])
+    assert "`fast`: not shown to reach 93.00%" in english(tmp_path)
+
+
+def test_what_is_saved_of_a_part_leaves_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(record, "RESULTS", tmp_path)
+    files = {record.save("bound", [bound_row([0.07])], some) for some in ((), ["lenet"], ["cnn"])}
+    assert len(files) == len(list(tmp_path.iterdir())) == 3
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        record.save("bound", [bound_row([float("nan")])])
 
 
 def test_the_readmes_show_the_newest_file_of_the_bound(repository: Path) -> None:
@@ -189,7 +215,8 @@ def test_what_a_benchmark_program_saves_is_shown(tmp_path: Path, monkeypatch: py
     file = record.save("bound", [bound_row([0.07])], rounds=1)
     page, text = json.loads(file.read_text()), english(tmp_path)
     assert list(page)[:2] == ["commit", "date"]
-    assert f"**{page['machine']['cpu']['name']}, float32, 2 threads**" in text
+    processor = page["machine"]["cpu"]
+    assert f"**{processor['name']} ({processor['instructions']}), float32, 2 threads**" in text
     assert f"torch {page['machine']['packages']['torch']}" in text
     assert f"n = 1 rounds; commit {page['commit']}" in text or "commit not recorded" in text
 

@@ -82,7 +82,7 @@ def test_preview_draws_a_grid(call, nowhere) -> None:
 
 
 def test_a_preview_is_a_png(call, nowhere) -> None:
-    answer = call("data", "preview", "digits", "--out", "a.jpg")
+    answer = call("data", "preview", "no-such-images", "--out", "a.jpg")  # said before any image is read
     assert (answer.code, list(nowhere.iterdir())) == (2, [])
     assert "let it end in .png" in answer.err
 

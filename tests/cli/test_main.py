@@ -183,9 +183,10 @@ def shell(command: str, **environment: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_reader_that_leaves_early_is_no_fault() -> None:
-    child = shell("imagette recipes show digits | head -n 1; imagette recipes show digits | true")
+    child = shell("imagette recipes show digits | head -n 1; imagette recipes show digits --why | true")
     assert child.stdout.count("\n") == 1
     assert child.stderr == ""
+    assert child.returncode == 141
 
 
 def test_an_output_that_is_full_is_the_machine() -> None:

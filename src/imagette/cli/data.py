@@ -127,11 +127,11 @@ def preview(target: str, assignments: tuple[str, ...], out: Path | None, rows: i
 
     TARGET is what `imagette train` takes: a recipe, or a path to your own images.
     """
-    splits = _load(target, assignments)
-    from imagette.data.preview import save
+    from imagette.data.preview import check_name, save
 
     file = out or Path(f"{Path(target).resolve().name}-preview.png")
-    save(splits.train, file, rows=rows, columns=columns, seed=seed)
+    check_name(file)
+    save(_load(target, assignments).train, file, rows=rows, columns=columns, seed=seed)
     click.echo(inert(file))
 
 

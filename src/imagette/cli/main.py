@@ -15,6 +15,8 @@ from imagette.cli.menu import SETTINGS, LazyMenu
 # Looking through every installed package for plugins, of which imagette has none, costs 15 ms of a start.
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "true")
 
+CLOSED_PIPE = 141  # as shells say it: 128 + SIGPIPE
+
 COMMANDS = {
     "train": "Train a classifier and test it.",
     "resume": "Go on with a run that was interrupted.",
@@ -37,7 +39,7 @@ COMMANDS = {
     table=COMMANDS,
     context_settings=SETTINGS,
     epilog="Exit codes: 0 done, 1 a bug, 2 bad input, 3 the machine (disk, network, memory), 4 the loss diverged, "
-    "75 interrupted but resumable.",
+    "75 interrupted but resumable, 130 stopped by Ctrl-C, 141 nobody reads the output any more.",
 )
 @click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error; after a command too.")
 @click.version_option(package_name="imagette", message="imagette %(version)s")
@@ -67,6 +69,8 @@ def main(args: Sequence[str] | None = None) -> int:
         code = imagette.main(words, prog_name="imagette", standalone_mode=False)
     except (Exception, KeyboardInterrupt) as error:
         return _report(error, debug)
+    except SystemExit:  # click and rich leave so when a pipe is closed
+        return CLOSED_PIPE
     return code if isinstance(code, int) else 0
 
 

@@ -243,6 +243,14 @@ def test_kaggles_fashion_mnist_is_known_by_its_content(tmp_path, shared_data, mo
     assert "recognised" in train.provenance["notes"][0]
 
 
+def test_what_is_recognised_does_not_rename_the_classes_of_numbered_training_images(tmp_path, monkeypatch):
+    path = written(tmp_path / "a.csv", [HEADER, *ROWS])
+    images, numbers, _ = read_pixels(path)
+    monkeypatch.setattr(csv, "KNOWN", {csv.content_digest(images, numbers): "fashion-mnist"})
+    test = csv.read(path, Wanted(classes=("0", "1", "2"))).train
+    assert test.counts() == {"0": 10, "1": 10, "2": 10}
+
+
 def test_one_changed_pixel_and_it_is_no_longer_known(tmp_path):
     rows = [",".join(["0"] * 785)] * 3
     train = csv.read(written(tmp_path / "fashion-mnist_train.csv", rows), Wanted(allow_empty_classes=True)).train

@@ -392,6 +392,7 @@ def test_a_net_that_cannot_take_one_image_is_refused_before_the_first_step(
         "    return nn.Sequential(nn.Flatten(), nn.Linear(64, classes), nn.BatchNorm1d(classes))\n"
     )
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")  # so that the plan has a choice to time
     timed = ["train.batch_size=1", "train.epochs=100", "model.name=custom", "model.factory=lone_net:net"]
     with pytest.raises(InputError, match=r"(?s)train\.batch_size = 1, and .*take 2 or more"):
         imagette.train(imagette.Recipe.load("digits", timed), runs=tmp_path, progress=False)

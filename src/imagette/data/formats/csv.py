@@ -25,7 +25,7 @@ from imagette.data.formats import pixels
 from imagette.data.formats.files import File, printable
 from imagette.data.formats.folder import Listing, read_listing
 from imagette.data.formats.images import Wanted
-from imagette.data.formats.labels import from_numbers
+from imagette.data.formats.labels import are_numerals, from_numbers
 from imagette.data.formats.pixels import LABEL_COLUMNS, read_pixels
 from imagette.data.formats.text import Line, blocks, first_line
 from imagette.data.imageset import Images, ImageSet
@@ -141,7 +141,7 @@ def _read_pixels(path: Path, wanted: Wanted) -> ImageSet:
             )
         about: dict[str, Any] = {"source": "csv of pixels", "path": printable(path), "conversions": {}}
         known, known_names = _recognise(images, numbers)
-        numbered = wanted.classes and all(name.isdecimal() for name in wanted.classes)
+        numbered = wanted.classes and are_numerals(wanted.classes)
         own = names or (None if numbered else known_names)  # what is recognised does not contradict the training images
         labels, classes = from_numbers(numbers, ids, wanted.classes, wanted.allow_empty_classes, own)
         return ImageSet(images, labels, classes, ids, about | known)

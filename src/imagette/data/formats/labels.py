@@ -80,13 +80,23 @@ def from_numbers(
         allowed = range(first, _last(numbers, first, allow_empty) + 1)
         gap = "mend it; if the numbers between really are without images, data.allow_empty_classes = true"
         return _looked_up(numbers, places, allowed, gap), tuple(map(str, allowed))
-    if not all(name.isdecimal() for name in classes):
+    if not are_numerals(classes):
         raise InputError(
             f"{places[0]}: label {numbers[0]} is a number, and the training images' classes have names: "
             f"{', '.join(classes[:SHOWN])}{', …' if len(classes) > SHOWN else ''}",
             hint="say which name each number has: classes.txt beside a CSV, an array called classes in an npz",
         )
     return _looked_up(numbers, places, [int(name) for name in classes]), classes
+
+
+def are_numerals(names: Sequence[str]) -> bool:
+    """Tell whether classes are named by numbers.
+
+    Example:
+        >>> are_numerals(("1", "2")), are_numerals(("1", "cat"))
+        (True, False)
+    """
+    return all(name.isdecimal() for name in names)
 
 
 def _looked_up(

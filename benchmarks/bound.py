@@ -21,8 +21,8 @@ from torch.nn import functional
 
 import record
 from imagette import optim
-from imagette.bench.nets import ARTICLES, NETS, Net, recipe_of
-from imagette.bench.timing import Work, images_of, in_turns, through_the_engine
+from imagette.bench.nets import ARTICLES, NETS, Net
+from imagette.bench.timing import Work, in_turns, prepare, through_the_engine
 from imagette.engine.loop import Training
 
 CASES = {name: NETS[name] for name in ARTICLES}
@@ -40,7 +40,7 @@ def bare_arithmetic(training: Training, case: Net) -> Work:
     precision = torch.autocast(plan.device.partition(":")[0], dtype=plan.dtype) if lowered else nullcontext()
 
     def steps() -> None:
-        for _ in range(case.steps):
+        for _ in range(plan.steps_per_epoch):
             with precision:
                 loss = functional.cross_entropy(module(images).float(), labels)
             loss.backward()
@@ -52,9 +52,10 @@ def bare_arithmetic(training: Training, case: Net) -> Work:
 
 def measure(case: Net, rounds: int, precision: str, threads: int) -> dict[str, Any]:
     """Time both sides in turns."""
-    training = Training(recipe_of(case, precision, threads), images_of(case), None)
+    training = prepare(case, precision, threads)
+    count = training.plan.steps_per_epoch
     sides = {"bare": bare_arithmetic(training, case), "engine": through_the_engine(training)}
-    rows = record.milliseconds(in_turns(sides, rounds), case.steps)
+    rows = record.milliseconds(in_turns(sides, rounds), count)
     bare, engine = (statistics.median(rows[name]) for name in ("bare", "engine"))
     added = [e / b - 1 for b, e in zip(rows["bare"], rows["engine"], strict=True)]
     return {
@@ -62,7 +63,7 @@ def measure(case: Net, rounds: int, precision: str, threads: int) -> dict[str, A
         "model": case.model,
         "shape": case.shape,
         "batch": case.batch,
-        "steps_per_round": case.steps,
+        "steps_per_round": count,
         "plan": training.plan.to_dict(),
         "milliseconds_per_step": {"bare": bare, "engine": engine},
         "added": statistics.median(added),  # round by round: what slows the machine slows both of a pair

@@ -89,7 +89,8 @@ def test_one_slow_moment_of_the_machine_decides_nothing() -> None:
 
 
 def test_what_the_recipe_says_is_not_questioned_and_short_trainings_are_not_timed() -> None:
-    for recipe in (digits(*LONG, "train.threads=2", "train.precision=float32"), digits("train.epochs=1")):
+    said = "train.threads=2", "train.precision=float32", "train.layout=channels_last"
+    for recipe in (digits(*LONG, *said), digits("train.epochs=1")):
         plan = replace(Plan.make(recipe, 1000), threads=2)
         assert probe.chosen(recipe, plan, (1, 8, 8), 10, lambda *_: pytest.fail("timed a step")) == plan
 

@@ -74,8 +74,8 @@ def prepare(net: Net, precision: str = "auto", threads: int = 0, seconds: float 
     steps = max(LEAST_STEPS, min(math.ceil(seconds / step), MOST_IMAGES // net.batch))
     images = images_of(net, steps)
     timed = Plan.make(recipe, len(images))
-    timed = replace(timed, precision=plan.precision, threads=plan.threads, reasons=plan.reasons)
-    return Training(recipe, images, None, timed)
+    decided = {key: getattr(plan, key) for key in ("precision", "layout", "threads", "reasons")}
+    return Training(recipe, images, None, replace(timed, **decided))
 
 
 def through_the_engine(training: Training) -> Work:

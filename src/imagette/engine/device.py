@@ -98,6 +98,12 @@ def native_bfloat16(device: torch.device) -> bool:
     return False
 
 
+def computes_blocked(device: torch.device, precision: str) -> bool:
+    """Tell whether oneDNN trains here on tensors in its own order: on a CPU, in bfloat16 only where that is native."""
+    native = precision == "float32" or native_bfloat16(device)
+    return device.type == "cpu" and torch.backends.mkldnn.is_available() and native  # type: ignore[no-untyped-call]
+
+
 def _cpu() -> dict[str, Any]:
     """Ask torch what the processor can do; older releases do not tell."""
     return dict(getattr(torch.cpu, "get_capabilities", dict)())

@@ -15,6 +15,7 @@ from imagette.data.batches import tensor
 from imagette.data.imageset import ImageSet
 from imagette.engine.plan import Plan
 from imagette.engine.predictor import Preprocessing
+from imagette.models.blocks import Chain
 from imagette.models.dry import dry_run
 from imagette.models.linear import LinearByHand
 from imagette.recipe.models import ModelSpec
@@ -127,5 +128,8 @@ def refuse_soft_labels(recipe: Recipe) -> None:
 
 
 def placed(module: nn.Module, plan: Plan) -> nn.Module:
-    """Bring a net to the device of a plan, its filters in the plan's memory format."""
+    """Bring a net to the device of a plan, its filters in the plan's memory format, its chains on the plan's way."""
+    for part in module.modules():
+        if isinstance(part, Chain):
+            part.blocked = plan.layout == "blocked"
     return module.to(torch.device(plan.device), memory_format=plan.memory_format)  # type: ignore[call-overload, no-any-return]

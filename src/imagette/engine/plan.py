@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from imagette.core.errors import InputError
+from imagette.core.errors import EnvironmentFault, InputError
 from imagette.data.mapped import is_mapped
 from imagette.engine import device as devices
 from imagette.recipe.schema import Recipe
@@ -49,7 +49,7 @@ class Plan:
             pixels: the training images as they were loaded, (N, C, H, W): they say where they lie already.
 
         Raises:
-            EnvironmentFault: when the recipe names a device that is not there.
+            EnvironmentFault: when the recipe names a device that is not there, or a layout that it does not have.
         """
         train = recipe.train
         device = devices.pick(train.device)
@@ -74,6 +74,8 @@ class Plan:
             asked = str(recipe.data.keep_in if key == "data" else getattr(train, key))
             left_open = asked in ("auto", "0")
             values[key], reasons[key] = (choice, why) if left_open else (asked, "the recipe says so")
+        if values["layout"] == "blocked":
+            _refuse_unblockable(device, values["precision"], values["compile"])
         return cls(
             device=values["device"],
             precision=values["precision"],
@@ -105,7 +107,7 @@ class Plan:
     @property
     def channels_last(self) -> bool:
         """Whether batches and filters are laid out by whole pixels."""
-        return self.layout == "channels_last"
+        return self.layout != "contiguous"
 
     @property
     def dtype(self) -> torch.dtype:
@@ -116,6 +118,16 @@ class Plan:
     def memory_format(self) -> torch.memory_format:
         """Memory format of filters and batches."""
         return torch.channels_last if self.channels_last else torch.contiguous_format
+
+
+def _refuse_unblockable(device: torch.device, precision: str, compiled: str) -> None:
+    if compiled == "on":
+        raise InputError("train.layout = 'blocked' cannot be compiled", hint="leave train.compile or train.layout out")
+    if not devices.computes_blocked(device, precision):
+        raise EnvironmentFault(
+            f"train.layout = 'blocked' is an order of oneDNN's, which {device} does not compute {precision} in",
+            hint="leave train.layout out: auto takes what is fastest here",
+        )
 
 
 def _home(pixels: npt.NDArray[np.uint8], device: torch.device) -> tuple[str, str]:

@@ -27,15 +27,15 @@ STEPS = 3  # timed at a turn, after one to warm up
 TURNS = 4  # at most, of two ways that are timed one after the other: what slows the machine slows both
 SHARE = 0.02  # of the expected training, at most, goes into timing
 # A choice changes for a clear gain, since the time of a step is noisy. bfloat16 rounds, and has to be worth it.
-MARGIN = {"threads": 1.3, "precision": 0.9}
+MARGIN = {"threads": 1.3, "layout": 1.05, "precision": 0.9}
 
 
 def chosen(recipe: Recipe, plan: Plan, shape: Shape, classes: int, timer: Timer | None = None) -> Plan:
     """Time a step as planned and as it might be done otherwise, in turns, and keep what is clearly faster.
 
-    Tried are one thread where all cores were planned (together they are slower while another program runs), and
-    float32 where bfloat16 was, which loses on nets of few channels. What the recipe itself says is not questioned, and
-    a training that is too short to repay the timing is left as it is.
+    Tried are one thread where all cores were planned (together they are slower while another program runs), oneDNN's
+    own order of the numbers between layers, and float32 where bfloat16 was, which loses on nets of few channels. What
+    the recipe itself says is not questioned, and a training that is too short to repay the timing is left as it is.
 
     Args:
         recipe: to be trained.
@@ -73,6 +73,9 @@ def _alternatives(recipe: Recipe, plan: Plan) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if plan.device == "cpu" and plan.threads > 1 and not recipe.train.threads:
         found["threads"] = 1
+    blockable = devices.computes_blocked(torch.device(plan.device), plan.precision) and not plan.compile
+    if blockable and recipe.train.layout == "auto":
+        found["layout"] = "blocked"
     if plan.precision == "bfloat16" and recipe.train.precision == "auto":
         found["precision"] = "float32"
     return found

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from torch import Tensor, nn
 
+from imagette.models.blocked import ordered, through
 from imagette.models.dropout import Dropout
 from imagette.models.dry import dry_run
 
@@ -21,6 +22,8 @@ class Chain(nn.Sequential):
     The largest answer is the answer to the largest number: what comes out is the same, and of every window one number
     is left to activate. In evaluation the layers keep their order, and so do tables and pictures of the net.
 
+    With ``blocked`` set, which a plan decides, training on a CPU runs on oneDNN's own tensors.
+
     Example:
         >>> import torch
         >>> x = torch.randn(2, 3, 8, 8)
@@ -29,8 +32,12 @@ class Chain(nn.Sequential):
         True
     """
 
+    blocked = False
+
     def forward(self, x: Tensor) -> Tensor:
         """Map what the first layer takes to what the last one gives."""
+        if self.training and self.blocked and x.device.type == "cpu":
+            return ordered(through(pooling_first(_unfolded(self)), x))
         for layer in pooling_first(self) if self.training else self:
             x = layer(x)
         return x
@@ -48,6 +55,11 @@ def pooling_first(layers: Iterable[nn.Module]) -> list[nn.Module]:
         early = isinstance(layer, nn.MaxPool2d) and order and isinstance(order[-1], NEVER_FALLING)
         order.insert(len(order) - bool(early), layer)
     return order
+
+
+def _unfolded(layers: Iterable[nn.Module]) -> Iterator[nn.Module]:
+    for layer in layers:
+        yield from _unfolded(layer) if type(layer) is Chain else [layer]
 
 
 def chain(layers: Layers) -> Chain:

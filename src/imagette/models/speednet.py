@@ -7,7 +7,7 @@ from collections import OrderedDict
 import torch
 from torch import Tensor, nn
 
-from imagette.models.blocks import Shape, chain
+from imagette.models.blocks import Chain, Shape, chain
 from imagette.recipe import models as specs
 
 WHITENED = 2_000  # images whose patches the whitening is computed from
@@ -43,20 +43,11 @@ def speednet(spec: specs.SpeedNet, shape: Shape, classes: int) -> nn.Module:
     layers |= {"max": nn.AdaptiveMaxPool2d(1), "flatten": nn.Flatten(), "fc": nn.Linear(channels, classes, bias=False)}
     if spec.logit_scale != 1:
         layers["scale"] = Scale(spec.logit_scale)
-    return SpeedNet(layers)
+    return SpeedNet(OrderedDict(layers))
 
 
-class SpeedNet(nn.Sequential):
-    """A chain whose first layer waits for the training images.
-
-    Args:
-        layers: by name, in order; ``stem`` is first.
-    """
-
-    def __init__(self, layers: dict[str, nn.Module]) -> None:
-        super().__init__()
-        for name, layer in layers.items():
-            self.add_module(name, layer)
+class SpeedNet(Chain):
+    """A chain whose first layer, ``stem``, waits for the training images."""
 
     def prepare(self, images: Tensor) -> None:
         """Compute the stem from training images (N, C, H, W) float32, normalised as they are in training."""

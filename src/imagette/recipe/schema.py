@@ -135,8 +135,9 @@ class Train(Section):
     """Where to train; auto takes a GPU if there is one."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Numbers of the forward and backward pass; auto: bfloat16 where the hardware has it and a step is faster so."""
-    layout: Literal["auto", "channels_last", "contiguous"] = "auto"
-    """Order of an image batch in memory; auto takes what is faster on the device."""
+    layout: Literal["auto", "channels_last", "contiguous", "blocked"] = "auto"
+    """Order of an image batch in memory. blocked: channels_last, and between the layers of a net oneDNN's own order, on
+    a CPU and without compile; auto takes it where a step is faster so, else channels_last."""
     compile: Literal["auto", "on", "off"] = "auto"
     """torch.compile: pays on long GPU runs, costs seconds at the start."""
     threads: Annotated[int, Field(ge=0, le=1024)] = 0

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
+BLOCK = 16  # channels
 SAME = (nn.MaxPool2d, nn.ReLU, nn.GELU)  # torch calls oneDNN for them wherever a tensor of oneDNN's comes in
 
 
@@ -33,7 +34,7 @@ def through(layers: Iterable[nn.Module], x: Tensor) -> Tensor:
     for layer in layers:
         if isinstance(layer, nn.Conv2d):
             x = _convolution(layer, _blocked(x))
-        elif type(layer) in SAME or (isinstance(layer, nn.BatchNorm2d) and layer.training):
+        elif type(layer) in SAME or _whole_blocks(layer):
             x = layer(_blocked(x))
         else:
             x = layer(ordered(x))
@@ -48,6 +49,11 @@ def ordered(x: Tensor) -> Tensor:
         tensor([1., 1.])
     """
     return x.to_dense() if x.is_mkldnn else x
+
+
+def _whole_blocks(layer: nn.Module) -> bool:
+    # Of channels that do not fill blocks, oneDNN computes statistics number by number.
+    return isinstance(layer, nn.BatchNorm2d) and layer.training and layer.num_features % BLOCK == 0
 
 
 def _blocked(x: Tensor) -> Tensor:

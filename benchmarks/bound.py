@@ -23,6 +23,7 @@ import record
 from imagette import optim
 from imagette.bench.nets import ARTICLES, NETS, Net
 from imagette.bench.timing import Work, in_turns, prepare, through_the_engine
+from imagette.engine.denormals import Flushed
 from imagette.engine.loop import Training
 
 CASES = {name: NETS[name] for name in ARTICLES}
@@ -40,12 +41,13 @@ def bare_arithmetic(training: Training, case: Net) -> Work:
     precision = torch.autocast(plan.device.partition(":")[0], dtype=plan.dtype) if lowered else nullcontext()
 
     def steps() -> None:
-        for _ in range(plan.steps_per_epoch):
-            with precision:
-                loss = functional.cross_entropy(module(images).float(), labels)
-            loss.backward()
-            optimizer.step()
-            optimizer.zero_grad()
+        with Flushed():
+            for _ in range(plan.steps_per_epoch):
+                with precision:
+                    loss = functional.cross_entropy(module(images).float(), labels)
+                loss.backward()
+                optimizer.step()
+                optimizer.zero_grad()
 
     return steps
 

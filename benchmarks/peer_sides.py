@@ -53,26 +53,21 @@ class Gate:
 
 
 def _images(case: str) -> tuple[Any, int]:
-    import bound
+    from imagette.bench.nets import NETS
+    from imagette.bench.timing import images_of
 
-    chosen = bound.CASES[case]
-    return bound.images_of(chosen), chosen.batch
+    return images_of(NETS[case]), NETS[case].batch
 
 
 def imagette(case: str, gate: Gate, best: bool) -> None:
     """Run the training loop of ``imagette train`` with what the plan decides on this machine."""
-    import bound
-    from imagette.engine import probe
-    from imagette.engine.loop import Training
-    from imagette.engine.plan import Plan
+    from imagette.bench.nets import NETS
+    from imagette.bench.timing import prepare, through_the_engine
 
-    chosen = bound.CASES[case]
-    images, recipe = bound.images_of(chosen), bound.recipe_of(chosen, "auto", 0)
-    plan = probe.chosen(recipe, Plan.make(recipe, len(images)), chosen.shape, CLASSES)
-    training = Training(recipe, images, None, plan)
+    training = prepare(NETS[case], steps=NETS[case].steps)
     parameters = [parameter.shape for parameter in training.module.parameters()]
-    gate.ready(parameters, _versions("imagette", "torch"), plan=plan.to_dict())
-    epoch = bound.through_the_engine(training)
+    gate.ready(parameters, _versions("imagette", "torch"), plan=training.plan.to_dict())
+    epoch = through_the_engine(training)
     while True:
         gate.enter()
         epoch()

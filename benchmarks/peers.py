@@ -28,9 +28,9 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import bound
 import peer_sides
 import record
+from imagette.bench.nets import NETS
 from peer_sides import OURS, SIDES
 
 CASES = {"lenet": "LeNet (A4)", "cnn": "two-conv CNN (A1)"}
@@ -111,7 +111,7 @@ def measure(case: str, sides: list[str], rounds: int, cores: list[int]) -> dict[
     Raises:
         AssertionError: when a side trains another net than ours.
     """
-    shape = bound.CASES[case]
+    shape = NETS[case]
     seconds: dict[str, list[float]] = {side: [] for side in sides}
     with ExitStack() as running:
         workers = [running.enter_context(working(side, case, cores)) for side in sides]

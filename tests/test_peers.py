@@ -7,18 +7,18 @@ import os
 import pytest
 import torch
 
-import bound
 import peers
 from imagette import models
+from imagette.bench.nets import NETS, recipe_of
 from peer_sides import torch_net
 
 
 @pytest.mark.parametrize("case", peers.CASES)
 def test_the_peers_net_computes_what_ours_does(case):
-    ours = models.build(bound.recipe_of(bound.CASES[case], "float32", 1).model, bound.CASES[case].shape, 10)
+    ours = models.build(recipe_of(NETS[case]).model, NETS[case].shape, 10)
     theirs = torch_net(case)
     theirs.load_state_dict(dict(zip(theirs.state_dict(), ours.state_dict().values(), strict=True)))
-    images = torch.rand(5, *bound.CASES[case].shape)
+    images = torch.rand(5, *NETS[case].shape)
     assert torch.allclose(ours(images), theirs(images), atol=1e-6)
 
 

@@ -33,7 +33,7 @@ def test_a_picture_with_transparency_is_answered_as_its_pixels_are(tmp_path: Pat
     np.savez(tmp_path / "own.npz", images=pixels, labels=classes)
     run = trained(tmp_path / "own.npz", *AUGMENTED)
     assert run.predictor.preprocessing.shape == (4, 16, 16)
-    assert run.summary["test"]["accuracy"] > 0.9
+    assert run.summary["test"]["accuracy"] > 0.8  # the noise alone: 0.1
     (tmp_path / "drawings").mkdir()
     for i in range(3):
         Image.fromarray(pixels[i]).save(tmp_path / "drawings" / f"{i}.png")

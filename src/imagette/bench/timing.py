@@ -53,7 +53,9 @@ def images_of(net: Net, steps: int | None = None) -> ImageSet:
     return random_images(net.shape, net.batch * (steps or net.steps))
 
 
-def prepare(net: Net, precision: str = "auto", threads: int = 0, seconds: float = ROUND_SECONDS) -> Training:
+def prepare(
+    net: Net, precision: str = "auto", threads: int = 0, seconds: float = ROUND_SECONDS, steps: int = 0
+) -> Training:
     """Make the training of a net as ``imagette train`` would carry it out here, with epochs of a given length.
 
     Args:
@@ -61,6 +63,7 @@ def prepare(net: Net, precision: str = "auto", threads: int = 0, seconds: float 
         precision: as ``train.precision``; ``auto`` leaves it to the plan.
         threads: as ``train.threads``; 0 leaves it to the plan.
         seconds: of an epoch, about, as far as 3 steps are not longer and 60,000 images not shorter.
+        steps: of an epoch; 0 takes as many as the seconds allow.
 
     Example:
         >>> from imagette.bench.nets import NETS
@@ -70,12 +73,13 @@ def prepare(net: Net, precision: str = "auto", threads: int = 0, seconds: float 
     """
     recipe = recipe_of(net, precision, threads)
     plan = probe.chosen(recipe, Plan.make(recipe, MOST_IMAGES), net.shape, CLASSES)
-    step = probe.step_seconds(recipe, plan, net.shape, CLASSES)
-    steps = max(LEAST_STEPS, min(math.ceil(seconds / step), MOST_IMAGES // net.batch))
+    if not steps:
+        step = probe.step_seconds(recipe, plan, net.shape, CLASSES)
+        steps = max(LEAST_STEPS, min(math.ceil(seconds / step), MOST_IMAGES // net.batch))
     images = images_of(net, steps)
-    timed = Plan.make(recipe, len(images))
-    decided = {key: getattr(plan, key) for key in ("precision", "layout", "threads", "reasons")}
-    return Training(recipe, images, None, replace(timed, **decided))
+    shorter = Plan.make(recipe, len(images))
+    lengths = {key: getattr(shorter, key) for key in ("steps_per_epoch", "log_every")}
+    return Training(recipe, images, None, replace(plan, **lengths))
 
 
 def through_the_engine(training: Training) -> Work:

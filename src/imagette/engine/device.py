@@ -13,6 +13,7 @@ import torch
 
 from imagette.core import machine
 from imagette.core.errors import EnvironmentFault
+from imagette.engine import allocator, denormals
 
 PACKAGES = ("imagette", "torch", "numpy", "scikit-learn", "pillow", "pydantic", "safetensors", "matplotlib", "click")
 
@@ -131,6 +132,17 @@ def threads(count: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def ready(threads: int) -> None:
+    """Set this process up for training: its threads, zero for what is next to it, and memory kept between the steps.
+
+    Example:
+        >>> ready(torch.get_num_threads())
+    """
+    torch.set_num_threads(threads)
+    allocator.keep_freed_memory()
+    denormals.start_threads()
 
 
 def describe() -> dict[str, Any]:

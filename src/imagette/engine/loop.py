@@ -17,8 +17,8 @@ from imagette.core.errors import Diverged, InputError
 from imagette.data.augment import Augmentation
 from imagette.data.batches import Batches, seed_of
 from imagette.data.imageset import ImageSet
-from imagette.engine import allocator, nets, proxy
 from imagette.engine import device as devices
+from imagette.engine import nets, proxy
 from imagette.engine import state as states
 from imagette.engine.averages import followers
 from imagette.engine.events import EpochDone, Event, Finished, Logged, Paused
@@ -78,8 +78,7 @@ class Training:
                 f"train.drop_last leaves nothing of {len(train)} images in batches of {recipe.train.batch_size}",
                 hint="lower train.batch_size",
             )
-        torch.set_num_threads(self.plan.threads)
-        allocator.keep_freed_memory()
+        devices.ready(self.plan.threads)
         self.device = devices.chosen(self.plan.device)
         self.preprocessing = Preprocessing.fit(train, recipe.data.normalize)
         trap = recipe.traps.evaluate_normalize

@@ -13,8 +13,8 @@ from torch import nn
 
 from imagette import models, optim
 from imagette.data.augment import Normalize
-from imagette.engine import allocator, nets
 from imagette.engine import device as devices
+from imagette.engine import nets
 from imagette.engine.plan import Plan
 from imagette.engine.proxy import Batch, Choice, Proxy, everything
 from imagette.engine.step import Step
@@ -100,8 +100,7 @@ def step_seconds(recipe: Recipe, plan: Plan, shape: Shape, classes: int) -> floa
     """
     plan = replace(plan, compile=False)  # compiling would take longer than all that is timed
     device = devices.pick(plan.device)
-    torch.set_num_threads(plan.threads)
-    allocator.keep_freed_memory()
+    devices.ready(plan.threads)
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
 
         def built(spec: ModelSpec) -> nn.Module:

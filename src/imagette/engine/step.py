@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from imagette.engine import nets
 from imagette.engine.averages import Follower
+from imagette.engine.denormals import Flushed
 from imagette.engine.plan import Plan
 from imagette.optim.bare import bare_step
 
@@ -51,6 +52,7 @@ class Step:
             optimizer.found_inf = self._non_finite  # type: ignore[attr-defined]
         forward: Callable[[Tensor], Tensor] = torch.compile(module, dynamic=False) if plan.compile else module
         self._logits, self._forward = forward, _own_loss(module) or _cross_entropy(forward, label_smoothing)
+        self._small = Flushed() if device.type == "cpu" else nullcontext()
         self._precision = (
             nullcontext() if plan.dtype == torch.float32 else torch.autocast(device.type, dtype=plan.dtype)
         )
@@ -70,6 +72,10 @@ class Step:
         Raises:
             FloatingPointError: when the loss or the gradient is not finite; the weights are then untouched.
         """
+        with self._small:
+            return self._take(images, labels, rate, step)
+
+    def _take(self, images: Tensor, labels: Tensor, rate: float, step: int) -> tuple[Tensor, Tensor]:
         with self._precision:
             loss, logits = self._forward(images, labels)
         loss.backward()  # type: ignore[no-untyped-call]

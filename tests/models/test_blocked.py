@@ -88,11 +88,11 @@ def test_a_run_learns_the_same_but_for_rounding():
     splits, weights = load(recipe.data), {}
     for layout in ("channels_last", "blocked"):
         training = Training(recipe.replace(**{"train.layout": layout}), splits.train, splits.validation)
+        assert {part.blocked for part in training.module.modules() if isinstance(part, Chain)} == {layout == "blocked"}
         assert list(training.events())
         weights[layout] = training.weights()
     plain, other = weights.values()
     assert all(far(value, other[name]) < 1e-3 * (value.norm() + 1) for name, value in plain.items())
-    assert not all(torch.equal(value, other[name]) for name, value in plain.items())
 
 
 def test_a_plan_takes_it_where_a_step_is_faster_so():

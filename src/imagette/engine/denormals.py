@@ -11,7 +11,8 @@ class Flushed:
     """Let results under 1.2e-38 be zero in this thread, and in those that it starts meanwhile.
 
     The average gradient that an optimizer keeps falls by a tenth a step where a weight no longer gets any, as behind a
-    ReLU that has died; after 830 steps, it is that small, and stays so. A long training then takes a quarter longer.
+    ReLU that has died; after 830 steps, it is that small, and stays so. A step of the two-conv CNN then
+    took a quarter longer.
 
     Example:
         >>> with Flushed():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import subprocess
 import sys
 
@@ -37,6 +38,30 @@ def test_bare_steps_are_torchs_own(spec) -> None:
             optimizer.zero_grad()
         ends.append(module.weight.detach())
     assert torch.equal(*ends)
+
+
+@pytest.mark.parametrize("spec", [Adam(), AdamW(weight_decay=0.1)])  # two groups: weights decay, biases do not
+def test_adams_steps_are_torchs_own_over_a_missing_gradient_and_a_state_that_is_put_back(spec) -> None:
+    ends = []
+    for bare in (False, True):
+        torch.manual_seed(0)
+        module = nn.Sequential(nn.Linear(5, 4), nn.Linear(4, 3))
+        optimizer = optim.build(module, spec)
+        step = bare_step(optimizer) if bare else optimizer.step
+        for number in range(8):
+            module(torch.rand(7, 5)).square().sum().backward()
+            if number == 3:
+                module[0].weight.grad = None
+            step()
+            optimizer.zero_grad()
+            if number == 2:
+                kept = copy.deepcopy(optimizer.state_dict())
+            if number == 5:
+                optimizer.load_state_dict(kept)
+        steps = [slot["step"].item() for slot in optimizer.state_dict()["state"].values()]
+        ends.append((steps, [parameter.tolist() for parameter in module.parameters()]))
+    assert ends[0] == ends[1]
+    assert ends[0][0] == [5] * 4
 
 
 def test_a_training_loads_nothing_that_is_slow_and_not_needed(tmp_path) -> None:

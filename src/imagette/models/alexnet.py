@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from imagette.models.blocks import Layers, Shape, chain, dropout, width
+from imagette.models.flatten import Flatten
 from imagette.recipe import models as specs
 
 
@@ -32,7 +33,7 @@ def alexnet(spec: specs.AlexNet, shape: Shape, classes: int) -> nn.Module:
         **_conv(3, 128, 256, 3, spec.batch_norm),
         **_conv(4, 256, 64, 1, spec.batch_norm),
         **dropout("dropout3", conv4),
-        "flatten": nn.Flatten(),
+        "flatten": Flatten(),
     }
     head = {
         "fc1": nn.Linear(width(layers, shape), 384),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from imagette.models.blocks import Shape, chain, dropout, width
+from imagette.models.flatten import Flatten
 from imagette.recipe import models as specs
 
 
@@ -23,7 +24,7 @@ def single_conv(spec: specs.SingleConv, shape: Shape, classes: int) -> nn.Module
         {
             "conv": nn.Conv2d(channels, 1, 3, padding=1),
             "relu": nn.ReLU(),
-            "flatten": nn.Flatten(),
+            "flatten": Flatten(),
             "fc": nn.Linear(height * wide, classes),
         }
     )
@@ -48,7 +49,7 @@ def cnn(spec: specs.CNN, shape: Shape, classes: int) -> nn.Module:
         layers[f"relu{number}"] = nn.ReLU()
         layers[f"pool{number}"] = nn.MaxPool2d(2)
         channels = out
-    layers["flatten"] = nn.Flatten()
+    layers["flatten"] = Flatten()
     head = {
         "fc1": nn.Linear(width(layers, shape), spec.hidden),
         "relu_fc1": nn.ReLU(),
@@ -90,6 +91,6 @@ def batchnorm_cnn(spec: specs.BatchNormCNN, shape: Shape, classes: int) -> nn.Mo
         "bn3": nn.BatchNorm2d(64),
         "relu3": nn.ReLU(),
         "pool2": nn.MaxPool2d(2),
-        "flatten": nn.Flatten(),
+        "flatten": Flatten(),
     }
     return chain(layers | {"fc": nn.Linear(width(layers, shape), classes)})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from imagette.models.blocks import Shape, chain, dropout, width
+from imagette.models.flatten import Flatten
 from imagette.recipe import models as specs
 
 ACTIVATIONS = {"sigmoid": nn.Sigmoid, "relu": nn.ReLU}
@@ -29,7 +30,7 @@ def lenet(spec: specs.LeNet, shape: Shape, classes: int) -> nn.Module:
         "conv2": nn.Conv2d(6, 16, 5),
         "act2": activation(),
         "pool2": pooling(2),
-        "flatten": nn.Flatten(),
+        "flatten": Flatten(),
     }
     head = {
         "fc1": nn.Linear(width(layers, shape), 120),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from imagette.models.blocks import Shape, chain, dropout, width
+from imagette.models.flatten import Flatten
 from imagette.recipe import models as specs
 
 
@@ -33,7 +34,7 @@ def vgg(spec: specs.VGG, shape: Shape, classes: int) -> nn.Module:
         "pool2": nn.MaxPool2d(2, padding=1),
         "bn2": nn.BatchNorm2d(second),
         "relu2": nn.ReLU(),
-        "flatten": nn.Flatten(),
+        "flatten": Flatten(),
     }
     head = {
         "fc1": nn.Linear(width(layers, shape), spec.hidden),

@@ -6,7 +6,9 @@ import inspect
 from collections.abc import Callable
 
 import torch
-from torch.optim import Optimizer
+from torch.optim import Adam, AdamW, Optimizer
+
+from imagette.optim.adam import AdamStep
 
 
 def leave_compiler_alone() -> None:
@@ -36,6 +38,8 @@ def bare_step(optimizer: Optimizer) -> Callable[[], object]:
         >>> weight.item()
         0.5
     """
+    if isinstance(optimizer, (Adam, AdamW)) and _on_cpu(optimizer) and optimizer.defaults["fused"]:
+        return AdamStep(optimizer)
     step = inspect.unwrap(type(optimizer).step)
 
     @torch.no_grad()
@@ -43,3 +47,7 @@ def bare_step(optimizer: Optimizer) -> Callable[[], object]:
         return step(optimizer)
 
     return update
+
+
+def _on_cpu(optimizer: Optimizer) -> bool:
+    return all(parameter.device.type == "cpu" for group in optimizer.param_groups for parameter in group["params"])

@@ -57,6 +57,24 @@ def test_statistics_and_tied_weights_are_taken_along_once_and_counts_are_left() 
     assert net[2].num_batches_tracked == lookahead.module[2].num_batches_tracked == 1
 
 
+def test_a_buffer_that_a_forward_pass_replaces_is_followed() -> None:
+    class Norm(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.ones(1))
+            self.register_buffer("mean", torch.zeros(1))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            self.mean = 0.5 * self.mean + 0.5 * x.mean()
+            return self.weight * (x - self.mean)
+
+    net = Norm()
+    average = MovingAverage(net, decay=0.5)
+    net(torch.full((4, 1), 8.0))
+    average.update(100)
+    assert (net.mean.item(), average.module.mean.item()) == (4.0, 2.0)
+
+
 def test_the_average_follows_what_lookahead_makes_of_the_weights() -> None:
     net = nn.Linear(1, 1, bias=False)
     nn.init.zeros_(net.weight)

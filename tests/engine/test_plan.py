@@ -64,7 +64,7 @@ def test_a_slow_choice_gives_way_to_a_faster_one() -> None:
     plan = replace(Plan.make(digits(*LONG), 1000), threads=2, precision="float32")
     for milliseconds, threads in (((50, 5), 1), ((5, 5), 2), ((6, 5), 2)):
         times = cycle(milliseconds)
-        chosen = probe.chosen(digits(*LONG), plan, (1, 8, 8), 10, lambda *_, times=times: next(times) / 1000)
+        chosen = probe.chosen(digits(*LONG), plan, (1, 8, 8), 10, 1000, lambda *_, times=times: next(times) / 1000)
         assert chosen.threads == threads
         assert f"{milliseconds[0]:.1f} ms with 2, {milliseconds[1]:.1f} ms with 1" in chosen.reasons["threads"]
 
@@ -77,22 +77,34 @@ def test_bfloat16_is_kept_where_it_is_clearly_faster_than_float32() -> None:
         ({"bfloat16": 9, "float32": 9}, "float32"),
     ):
         chosen = probe.chosen(
-            recipe, plan, (1, 8, 8), 10, lambda _, way, *__, ms=milliseconds: ms[way.precision] / 1000
+            recipe, plan, (1, 8, 8), 10, 1000, lambda _, way, *__, ms=milliseconds: ms[way.precision] / 1000
         )
         assert chosen.precision == precision
+
+
+def test_no_batch_is_timed_that_has_more_images_than_there_are() -> None:
+    recipe = digits("train.epochs=100000", "train.batch_size=20000", "model.name=linear")
+    plan, sizes = replace(Plan.make(recipe, 30), threads=2, precision="float32"), set()
+
+    def timer(asked: Recipe, *_: object) -> float:
+        sizes.add(asked.train.batch_size)
+        return 1.0
+
+    probe.chosen(recipe, plan, (1, 8, 8), 10, 30, timer)
+    assert sizes == {30}
 
 
 def test_one_slow_moment_of_the_machine_decides_nothing() -> None:
     plan = replace(Plan.make(digits(*LONG), 1000), threads=2, precision="float32")
     times = iter([60, 5, 5, 5, 5, 5, 5, 5])
-    assert probe.chosen(digits(*LONG), plan, (1, 8, 8), 10, lambda *_: next(times) / 1000).threads == 2
+    assert probe.chosen(digits(*LONG), plan, (1, 8, 8), 10, 1000, lambda *_: next(times) / 1000).threads == 2
 
 
 def test_what_the_recipe_says_is_not_questioned_and_short_trainings_are_not_timed() -> None:
     said = "train.threads=2", "train.precision=float32", "train.layout=channels_last"
     for recipe in (digits(*LONG, *said), digits("train.epochs=1")):
         plan = replace(Plan.make(recipe, 1000), threads=2)
-        assert probe.chosen(recipe, plan, (1, 8, 8), 10, lambda *_: pytest.fail("timed a step")) == plan
+        assert probe.chosen(recipe, plan, (1, 8, 8), 10, 1000, lambda *_: pytest.fail("timed a step")) == plan
 
 
 @pytest.mark.parametrize("model", ["linear-by-hand", "cnn"])

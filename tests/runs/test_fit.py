@@ -19,10 +19,12 @@ import imagette
 from imagette.core.errors import Diverged, EnvironmentFault, InputError
 from imagette.data import catalog, store
 from imagette.data import load as data
+from imagette.engine import probe
 from imagette.engine.events import EpochDone, Logged
 from imagette.runs import session
 from imagette.runs.folder import RunFolder, run_paths
 from imagette.runs.recorder import CLOCKS
+from models.own import Viewed, with_fixed_statistics
 
 QUICK = ("train.epochs=3", "train.threads=1", "model.name=linear", "optim.lr=0.01", "train.log_every=4")
 
@@ -241,6 +243,12 @@ def test_a_constant_rate_gets_a_second_phase_if_a_factor_is_given(tmp_path: Path
     assert table(whole.path) == table(second.path)
 
 
+def test_annealing_is_given_all_its_epochs(tmp_path: Path) -> None:
+    still = ("train.early_stop=3", "optim.lr=1e-12", "schedule.name=constant", "train.keep=last")
+    run = imagette.train(recipe("train.epochs=2", *still), runs=tmp_path, progress=False)
+    assert imagette.extend(run.path, 3, anneal=True, progress=False).summary["epochs"] == 5
+
+
 @pytest.mark.parametrize("schedule", ["constant", "plateau"])
 def test_an_annealed_extension_lets_the_rate_fall_to_zero(schedule: str, tmp_path: Path) -> None:
     run = imagette.train(recipe("train.epochs=2", f"schedule.name={schedule}"), runs=tmp_path, progress=False)
@@ -431,6 +439,53 @@ def test_your_own_module_is_trained_saved_and_opened_with_it(tmp_path: Path) -> 
         imagette.load(run.path).test()
 
 
+def test_a_module_that_flattens_with_view_is_trained_in_torchs_order(tmp_path: Path) -> None:
+    def spec(*more: str) -> imagette.Recipe:
+        factory = "model.name=custom", "model.factory=models.own:Viewed"
+        return imagette.Recipe.load("digits", ["train.epochs=100", "train.device=cpu", *factory, *more])
+
+    long = data.load(spec().data)
+    assert probe.decided(spec(), long.train).layout == "contiguous"
+    few = spec("train.epochs=4")
+    given = few.replace(**{"model.name": "linear"})
+    for run in (
+        imagette.train(few, runs=tmp_path, progress=False),
+        imagette.train(given, model=Viewed((1, 8, 8), 10), runs=tmp_path, progress=False),
+    ):
+        plan = run.environment["plan"]
+        assert plan["layout"] == "contiguous"
+        assert "whole pixels" in plan["reasons"]["layout"]
+        assert run.summary["test"]["accuracy"] > 0.3
+    assert imagette.load(tmp_path / "digits-1").test() == imagette.load(tmp_path / "digits-1").summary["test"]
+    with pytest.raises(
+        InputError, match=r"(?s)'channels_last', but .*view.*leave train\.layout out; or .*flatten\(1\)"
+    ):
+        imagette.train(spec("train.layout=channels_last"), runs=tmp_path, progress=False)
+    assert len(run_paths(tmp_path)) == 2
+
+
+def test_what_a_factory_freezes_stays_frozen(tmp_path: Path) -> None:
+    own = ("model.name=custom", "model.factory=models.own:with_fixed_statistics")
+    run = imagette.train(recipe(*own), runs=tmp_path, progress=False)
+    assert not run.predictor.module[1].running_mean.any()
+    module = with_fixed_statistics((1, 8, 8), 10)
+    imagette.train(recipe(), model=module, runs=tmp_path, progress=False)
+    assert [part.training for part in module.modules()] == [True, True, False, True]
+    imagette.extend(tmp_path / "digits-2", 1, model=module, progress=False)
+    assert not module[1].running_mean.any()
+
+
+def test_a_module_that_keeps_a_tensor_of_its_last_step_is_tested(tmp_path: Path) -> None:
+    class Keeping(nn.Sequential):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            self.answers = super().forward(images)
+            return self.answers
+
+    net = Keeping(nn.Flatten(), nn.Linear(64, 10))
+    run = imagette.train(recipe("data.validation=0", "train.keep=last"), model=net, runs=tmp_path, progress=False)
+    assert run.summary["test"]["accuracy"] > 0.8
+
+
 def test_weights_that_do_not_fit_the_recipe_are_said(finished: imagette.Run, tmp_path: Path) -> None:
     path = tmp_path / "copy"
     shutil.copytree(finished.path, path)
@@ -502,6 +557,15 @@ def test_predicting_an_array_and_a_wrong_shape(finished: imagette.Run) -> None:
         finished.predict(pixels[:, :, :7])
 
 
+def test_a_stream_that_was_left_half_way_is_named_as_what_holds_the_run(tmp_path: Path) -> None:
+    events = imagette.stream(recipe(), runs=tmp_path)
+    next(events)
+    with pytest.raises(InputError, match=r"(?s)in use by this process.*events\.close\(\)"):
+        imagette.resume(tmp_path / "digits-1", progress=False)
+    events.close()  # type: ignore[attr-defined]
+    assert imagette.resume(tmp_path / "digits-1", progress=False).status["state"] == "finished"
+
+
 def test_a_run_ends_sooner_or_later_if_its_schedule_allows(tmp_path: Path) -> None:
     plain = recipe("train.epochs=5", "schedule.name=constant")
     for epochs in (3, 7):
@@ -517,6 +581,12 @@ def test_epochs_that_are_done_or_that_a_schedule_was_made_for_cannot_be_taken_ba
     path = stopped_after(2, recipe("train.epochs=5", "schedule.name=constant"), tmp_path)
     with pytest.raises(InputError, match=r"has begun epoch [23]"):
         imagette.resume(path, epochs=1, progress=False)
+    text = (path / "recipe.toml").read_text()
+    (path / "recipe.toml").write_text(text.replace("epochs = 5", "epochs = 1"))
+    with pytest.raises(InputError, match=r"1 epochs, but .* has begun epoch [23]"):
+        imagette.resume(path, progress=False)
+    (path / "recipe.toml").write_text(text)
+    assert imagette.resume(path, epochs=3, progress=False).summary["epochs"] == 3
     bound = stopped_after(2, recipe("train.epochs=5", "schedule.name=cosine"), tmp_path)
     before = (bound / "recipe.toml").read_bytes()
     with pytest.raises(InputError, match="was made for 5"):

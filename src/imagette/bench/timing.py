@@ -72,7 +72,7 @@ def prepare(
         True
     """
     recipe = recipe_of(net, precision, threads)
-    plan = probe.chosen(recipe, Plan.make(recipe, MOST_IMAGES), net.shape, CLASSES)
+    plan = probe.chosen(recipe, Plan.make(recipe, MOST_IMAGES), net.shape, CLASSES, MOST_IMAGES)
     if not steps:
         step = probe.step_seconds(recipe, plan, net.shape, CLASSES)
         steps = max(LEAST_STEPS, min(math.ceil(seconds / step), MOST_IMAGES // net.batch))

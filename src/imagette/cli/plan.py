@@ -25,22 +25,21 @@ if TYPE_CHECKING:
 def command(target: str, assignments: tuple[str, ...], strength: Strength | None, budget: float | None) -> None:
     """Show how a recipe would be trained here, and how long it takes.
 
-    Loads the images and times a few training steps; writes nothing. Each decision can be overridden in the recipe:
+    Loads the images (those that are not here yet are fetched into the cache) and times a few training steps; trains
+    nothing and makes no run. Each decision can be overridden in the recipe:
     train.device, train.precision, train.layout, train.compile, train.threads, data.keep_in.
     """
     recipe = target_recipe(target, assignments, strength, budget)
     from imagette.data import load as data
     from imagette.engine import probe
     from imagette.engine.estimate import estimate
-    from imagette.engine.plan import Plan
 
     splits = data.load(recipe.data)
-    train = splits.train
-    plan = probe.chosen(recipe, Plan.make(recipe, len(train), train.images), train.shape, len(train.classes))
+    plan = probe.decided(recipe, splits.train)
     values = plan.to_dict()
     columns(("decision", "choice", "why"), [(key, _text(values[key]), why) for key, why in plan.reasons.items()])
     costs = estimate(recipe, splits, plan)
-    batch = min(recipe.train.batch_size, len(train))
+    batch = min(recipe.train.batch_size, len(splits.train))
     click.echo(f"\none step    {1e3 * costs.step:.1f} ms, {batch / costs.step:,.0f} images/s")
     click.echo(f"one epoch   {costs.epoch:.1f} s, {plan.steps_per_epoch:,} steps and the validation")
     epochs = recipe.train.epochs

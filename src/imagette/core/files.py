@@ -115,17 +115,26 @@ def exclusive(path: Path, what: str, timeout: float = -1) -> Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except Timeout as error:
-        holder = "another process"
+        holder, hint = "another process", "wait for it to end, or stop it"
         with suppress(OSError):  # it may have left by now
             holder = owner.read_text() or holder
-        raise InputError(f"{what} is in use by {holder}", hint="wait for it to end, or stop it") from error
+        if holder == _me():
+            holder, hint = (
+                "this process",
+                "close what holds it: events.close(), if it is a stream that was not read out",
+            )
+        raise InputError(f"{what} is in use by {holder}", hint=hint) from error
     except OSError as error:
         raise write_fault(path, error) from error
     try:
         with suppress(OSError):  # a courtesy: the lock holds without it, on a full disk too
-            owner.write_text(f"process {os.getpid()} on {os.uname().nodename}")
+            owner.write_text(_me())
         yield
     finally:
         with suppress(OSError):
             owner.unlink()
         lock.release()
+
+
+def _me() -> str:
+    return f"process {os.getpid()} on {os.uname().nodename}"

@@ -5,13 +5,15 @@ from __future__ import annotations
 import copy
 from abc import ABC, abstractmethod
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from imagette.optim import schedules
 from imagette.recipe.schema import Recipe
+
+Place = tuple[Mapping[str, Tensor | None], str]
 
 
 class Follower(ABC):
@@ -23,29 +25,54 @@ class Follower(ABC):
 
     def __init__(self, module: nn.Module) -> None:
         self.module = copy.deepcopy(module)
-        pairs = zip(self.module.state_dict().values(), module.state_dict().values(), strict=True)
-        once = {mean.data_ptr(): (mean, live) for mean, live in pairs}.values()  # tied weights count once
-        smooth = {id(mean): mean.is_floating_point() and bool(mean.isfinite().all()) for mean, _ in once}
-        self._pairs = [(mean, live) for mean, live in once if smooth[id(mean)]]
-        self._counts = [(mean, live) for mean, live in once if not smooth[id(mean)]]  # and masks that hold infinity
+        every = zip(_places(self.module), _places(module), strict=True)
+        pairs = {_at(mean).data_ptr(): (mean, live) for mean, live in every}.values()  # tied weights count once
+        self._smooth = [pair for pair in pairs if _smooth(pair[0])]
+        self._counts = [pair for pair in pairs if not _smooth(pair[0])]  # and masks that hold infinity
 
     @torch.no_grad()
     def pull(self, share: float) -> None:
         """Go a share of the way to the trained weights."""
-        means, live = zip(*self._pairs, strict=True)
-        torch._foreach_lerp_(means, live, share)
-        for mean, value in self._counts:
-            mean.copy_(value)
+        torch._foreach_lerp_(*_tensors(self._smooth), share)
+        for mean, live in zip(*_tensors(self._counts), strict=True):
+            mean.copy_(live)
 
     @torch.no_grad()
     def give_back(self) -> None:
         """Set the trained weights to these."""
-        means, live = zip(*self._pairs, strict=True)
+        means, live = _tensors(self._smooth)
         torch._foreach_copy_(live, means)
 
     @abstractmethod
     def update(self, step: int) -> None:
         """Take in the weights after step number ``step``, from 0."""
+
+
+def _places(module: nn.Module) -> list[Place]:
+    """List where a module's tensors are looked up: a forward pass may put another buffer in the place of one."""
+    return [
+        (tensors, name)
+        for part in module.modules()
+        for tensors in (part._parameters, part._buffers)
+        for name, tensor in tensors.items()
+        if tensor is not None and name not in part._non_persistent_buffers_set
+    ]
+
+
+def _at(place: Place) -> Tensor:
+    tensors, name = place
+    found = tensors[name]
+    assert found is not None
+    return found
+
+
+def _smooth(place: Place) -> bool:
+    tensor = _at(place)
+    return tensor.is_floating_point() and bool(tensor.isfinite().all())
+
+
+def _tensors(pairs: Sequence[tuple[Place, Place]]) -> tuple[list[Tensor], list[Tensor]]:
+    return [_at(mean) for mean, _ in pairs], [_at(live) for _, live in pairs]
 
 
 class MovingAverage(Follower):

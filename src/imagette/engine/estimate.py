@@ -78,7 +78,7 @@ def estimate(recipe: Recipe, splits: Splits, plan: Plan | None = None) -> Estima
     """
     started = time.perf_counter()
     train = splits.train
-    plan = plan or probe.chosen(recipe, Plan.make(recipe, len(train), train.images), train.shape, len(train.classes))
+    plan = plan or probe.decided(recipe, train)
     training = Training(recipe, train, None, replace(plan, log_every=1))
     prepare = time.perf_counter() - started
     steps = islice((event for event in training.events() if isinstance(event, Logged)), STEPS + 1)

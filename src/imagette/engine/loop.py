@@ -79,11 +79,9 @@ class Training:
                 hint="lower train.batch_size",
             )
         devices.ready(self.plan.threads)
-        self.device = devices.chosen(self.plan.device)
+        self.device, trap = devices.chosen(self.plan.device), recipe.traps.evaluate_normalize
         self.preprocessing = Preprocessing.fit(train, recipe.data.normalize)
-        trap = recipe.traps.evaluate_normalize
         self.measured = self.preprocessing if trap == "as-trained" else Preprocessing.fit(train, trap)
-        self.frozen = nets.frozen(module) if module else []
         self.module = self._build(module)
         self.infinite = states.not_finite(dict(self.module.named_buffers()))  # a mask of attention, say
         spec = recipe.train
@@ -113,15 +111,18 @@ class Training:
         self.stop = False  # set it, from a signal handler say, and training pauses before its next step
 
     def _build(self, module: nn.Module | None) -> nn.Module:
-        recipe = self.recipe
+        recipe, images = self.recipe, self.images
+        users = module is not None or recipe.model.name == "custom"
         if module is None:
             seed = seed_of(recipe.train.seed, FIRST_WEIGHTS)
-            module = nets.seeded(recipe.model, seed, self.images, self.preprocessing)
+            module = nets.seeded(recipe.model, seed, images, self.preprocessing)
         else:
-            module = nets.adopted(module, recipe, self.images)
+            module = nets.adopted(module, recipe, images)
+        self.frozen = nets.frozen(module)
+        self.plan = nets.suited(module, self.plan, recipe, images.shape) if users else self.plan
         if recipe.traps.softmax_before_loss:
             module = models.ending_in_softmax(module)
-        nets.refuse_lone_image(module, recipe, self.images)
+        nets.refuse_lone_image(module, recipe, images)
         if nets.own_loss(module):
             nets.refuse_soft_labels(recipe)
         return nets.placed(module, self.plan)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -15,8 +17,8 @@ from imagette.data.batches import tensor
 from imagette.data.imageset import ImageSet
 from imagette.engine.plan import Plan
 from imagette.engine.predictor import Preprocessing
-from imagette.models.blocks import Chain
-from imagette.models.dry import dry_run
+from imagette.models.blocks import Chain, Shape
+from imagette.models.dry import dry_run, said
 from imagette.models.linear import LinearByHand
 from imagette.recipe.models import ModelSpec
 from imagette.recipe.schema import Recipe
@@ -125,6 +127,35 @@ def refuse_soft_labels(recipe: Recipe) -> None:
             "which takes one class an image",
             hint="set them to 0, or take another model",
         )
+
+
+def suited(module: nn.Module, plan: Plan, recipe: Recipe, shape: Shape) -> Plan:
+    """Leave images in torch's own order for a user's module that takes no other, as one with ``x.view(len(x), -1)``.
+
+    Args:
+        module: the user's own, as it was built.
+        plan: how it would be trained.
+        recipe: what it says itself is not changed.
+        shape: (C, H, W) of an image.
+
+    Raises:
+        InputError: when the recipe asks for the order that the module does not take.
+    """
+    if not plan.channels_last:
+        return plan
+    try:
+        tried = copy.deepcopy(module).to(memory_format=plan.memory_format)  # type: ignore[call-overload]
+        for training in (False, True):
+            dry_run(tried, 2, shape, training, by_pixels=True)
+    except (InputError, RuntimeError) as error:
+        reason = f"the model takes no images that lie by whole pixels ({said(error)})"
+        if recipe.train.layout == "auto":
+            return replace(plan, layout="contiguous", reasons={**plan.reasons, "layout": reason})
+        raise InputError(
+            f"train.layout = {recipe.train.layout!r}, but {reason}",
+            hint="leave train.layout out; or write x.flatten(1) where the model has x.view(len(x), -1)",
+        ) from error
+    return plan
 
 
 def placed(module: nn.Module, plan: Plan) -> nn.Module:

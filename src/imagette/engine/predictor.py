@@ -19,6 +19,7 @@ from imagette.data.batches import tensor
 from imagette.data.imageset import ImageSet
 from imagette.data.mapped import blocks
 from imagette.engine import device
+from imagette.models import modes
 
 BLOCK = 4096  # images whose pixels are counted at a time
 
@@ -170,14 +171,13 @@ class Predictor:
                 torch.manual_seed(0)
                 yield copy.deepcopy(self.module).train()  # batch norm would note the batches that it meets
             return
-        training = self.module.training
-        try:
+        with modes.kept(self.module):
             yield self.module.eval()
-        finally:
-            self.module.train(training)
 
     def _forward(self, module: nn.Module, images: Tensor) -> Tensor:
         pixels = images.to(self.device).contiguous(memory_format=self.memory_format)
+        if self.memory_format == torch.contiguous_format:  # the strides of one channel alone may say either
+            pixels = pixels.view(pixels.shape)
         numbers = self._normalize(pixels)
         logits = self._mirrored(module, numbers)
         if self.shift:

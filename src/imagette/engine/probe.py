@@ -13,6 +13,7 @@ from torch import nn
 
 from imagette import models, optim
 from imagette.data.augment import Normalize
+from imagette.data.imageset import ImageSet
 from imagette.engine import device as devices
 from imagette.engine import nets
 from imagette.engine.plan import Plan
@@ -28,9 +29,23 @@ TURNS = 4  # at most, of two ways that are timed one after the other: what slows
 SHARE = 0.02  # of the expected training, at most, goes into timing
 # A choice changes for a clear gain, since the time of a step is noisy. bfloat16 rounds, and has to be worth it.
 MARGIN = {"threads": 1.3, "layout": 1.05, "precision": 0.9}
+HASTY = {"threads": 1.3, "layout": 1.2, "precision": 0.9}  # the same where there is time for one or two turns only
 
 
-def chosen(recipe: Recipe, plan: Plan, shape: Shape, classes: int, timer: Timer | None = None) -> Plan:
+def decided(recipe: Recipe, images: ImageSet) -> Plan:
+    """Plan a recipe for its training images: as the hardware suggests, and then as timed steps say.
+
+    Example:
+        >>> from imagette.data.load import load
+        >>> recipe = Recipe.load("digits", ["train.threads=1"])
+        >>> decided(recipe, load(recipe.data).train).threads
+        1
+    """
+    plan = Plan.make(recipe, len(images), images.images)
+    return chosen(recipe, plan, images.shape, len(images.classes), len(images))
+
+
+def chosen(recipe: Recipe, plan: Plan, shape: Shape, classes: int, images: int, timer: Timer | None = None) -> Plan:
     """Time a step as planned and as it might be done otherwise, in turns, and keep what is clearly faster.
 
     Tried are one thread where all cores were planned (together they are slower while another program runs), oneDNN's
@@ -42,6 +57,7 @@ def chosen(recipe: Recipe, plan: Plan, shape: Shape, classes: int, timer: Timer 
         plan: as the hardware suggests it.
         shape: (C, H, W) of an image.
         classes: K.
+        images: to train on; a batch has no more of them.
         timer: gives the seconds of a step; by default ``step_seconds``.
 
     Returns:
@@ -50,9 +66,13 @@ def chosen(recipe: Recipe, plan: Plan, shape: Shape, classes: int, timer: Timer 
     Example:
         >>> recipe = Recipe.load("digits", ["train.threads=1"])
         >>> plan = Plan.make(recipe, 1000)
-        >>> chosen(recipe, plan, (1, 8, 8), 10) == plan
+        >>> chosen(recipe, plan, (1, 8, 8), 10, 1000) == plan
         True
     """
+    recipe = recipe.replace(**{"train.batch_size": min(recipe.train.batch_size, images)})
+    if recipe.model.name == "custom":
+        with torch.random.fork_rng([]):
+            plan = nets.suited(models.build(recipe.model, shape, classes), plan, recipe, shape)
     timer, others = timer or step_seconds, _alternatives(recipe, plan)
     if recipe.train.batch_size == 1:  # a net may refuse a lone image, and the training says why
         return plan
@@ -63,7 +83,7 @@ def chosen(recipe: Recipe, plan: Plan, shape: Shape, classes: int, timer: Timer 
         times = [[timer(recipe, way, shape, classes) for way in (plan, other)] for _ in range(turns)]
         seconds, instead = map(min, zip(*times, strict=True))
         reason = f"a step takes {1e3 * seconds:.1f} ms with {getattr(plan, key)}, {1e3 * instead:.1f} ms with {value}"
-        if seconds > MARGIN[key] * instead:
+        if seconds > (MARGIN if turns > 2 else HASTY)[key] * instead:
             plan = other
         plan = replace(plan, reasons={**plan.reasons, key: reason})
     return plan
@@ -74,7 +94,7 @@ def _alternatives(recipe: Recipe, plan: Plan) -> dict[str, Any]:
     if plan.device == "cpu" and plan.threads > 1 and not recipe.train.threads:
         found["threads"] = 1
     blockable = devices.computes_blocked(torch.device(plan.device), plan.precision) and not plan.compile
-    if blockable and recipe.train.layout == "auto":
+    if blockable and plan.channels_last and recipe.train.layout == "auto":
         found["layout"] = "blocked"
     if plan.precision == "bfloat16" and recipe.train.precision == "auto":
         found["precision"] = "float32"

@@ -9,9 +9,12 @@ import torch
 from torch import nn
 
 from imagette.core.errors import InputError
+from imagette.models import modes
 
 
-def dry_run(module: nn.Module, n: int, shape: tuple[int, int, int], training: bool = False) -> Any:
+def dry_run(
+    module: nn.Module, n: int, shape: tuple[int, int, int], training: bool = False, by_pixels: bool = False
+) -> Any:
     """Run n black images through a module in its own precision and on its own device.
 
     Args:
@@ -19,6 +22,7 @@ def dry_run(module: nn.Module, n: int, shape: tuple[int, int, int], training: bo
         n: number of images.
         shape: (C, H, W) of an image.
         training: run a copy in training mode, which may differ, instead of the module in evaluation mode.
+        by_pixels: let the images lie in memory by whole pixels (``channels_last``).
 
     Returns:
         What the module gives for images (n, C, H, W).
@@ -31,17 +35,16 @@ def dry_run(module: nn.Module, n: int, shape: tuple[int, int, int], training: bo
         torch.Size([2, 4])
     """
     like = next(module.parameters(), torch.empty(0))
-    images = torch.zeros(n, *shape, dtype=like.dtype, device=like.device)
-    modes = {part: part.training for part in module.modules()}
+    channels, *sides = shape
+    size = (n, *sides, channels) if by_pixels else (n, *shape)
+    images = torch.zeros(size, dtype=like.dtype, device=like.device)
+    images = images.permute(0, 3, 1, 2) if by_pixels else images
     try:
-        with torch.no_grad(), torch.random.fork_rng([]):
+        with torch.no_grad(), torch.random.fork_rng([]), modes.kept(module):
             return copy.deepcopy(module).train()(images) if training else module.eval()(images)
     except Exception as error:
         when = " in training" if training else ""
         raise InputError(f"{type(module).__name__} cannot take images {(n, *shape)}{when}: {said(error)}") from error
-    finally:
-        for part, mode in modes.items():
-            part.training = mode
 
 
 def said(error: Exception) -> str:

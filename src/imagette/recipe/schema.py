@@ -137,7 +137,8 @@ class Train(Section):
     """Numbers of the forward and backward pass; auto: bfloat16 where the hardware has it and a step is faster so."""
     layout: Literal["auto", "channels_last", "contiguous", "blocked"] = "auto"
     """Order of an image batch in memory. blocked: channels_last, and between the layers of a net oneDNN's own order, on
-    a CPU and without compile; auto takes it where a step is faster so, else channels_last."""
+    a CPU and without compile; auto takes it where a step is faster so, else channels_last, or contiguous for a model of
+    yours that takes no other. Results differ in the last bits between orders."""
     compile: Literal["auto", "on", "off"] = "auto"
     """torch.compile: pays on long GPU runs, costs seconds at the start."""
     threads: Annotated[int, Field(ge=0, le=1024)] = 0

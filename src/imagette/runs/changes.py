@@ -24,8 +24,13 @@ FREE = (
 )  # what a resume may change: no weight depends on it
 
 
-def set_epochs(folder: RunFolder, epochs: int) -> None:
+def set_epochs(folder: RunFolder, epochs: int, begun: int) -> None:
     """Let an unfinished run end after another number of epochs.
+
+    Args:
+        folder: the run's.
+        epochs: the other number.
+        begun: epochs that have begun.
 
     Raises:
         InputError: when its schedule was made for the old number or cannot be had for the new one, or more epochs
@@ -37,12 +42,24 @@ def set_epochs(folder: RunFolder, epochs: int) -> None:
             f"{epochs} epochs, but the {bound} of {folder.path} was made for {recipe.train.epochs}",
             hint="let it come to its end: imagette resume without --epochs; then imagette extend",
         )
-    begun = -(-folder.status()["step"] // environment["plan"]["steps_per_epoch"])
-    if epochs < max(begun, 1):
-        raise InputError(f"{epochs} epochs, but {folder.path} has begun epoch {begun}", hint=f"give at least {begun}")
+    check_begun(epochs, begun, folder.path)
     changed = recipe.replace(**{"train.epochs": epochs})
     schedules.build(changed.schedule, changed.optim.lr, environment["plan"]["steps_per_epoch"], epochs)  # or refuses
     folder.write_recipe(changed)
+
+
+def check_begun(epochs: int, begun: int, path: Path) -> None:
+    """Refuse to end a run before where it stands.
+
+    Raises:
+        InputError: when more epochs have begun.
+
+    Example:
+        >>> check_begun(3, 2, Path("runs/a"))
+    """
+    least = max(begun, 1)
+    if epochs < least:
+        raise InputError(f"{epochs} epochs, but {path} has begun epoch {begun}", hint=f"give at least {least}")
 
 
 def longer(recipe: Recipe, done: int, epochs: int, factor: float | None, anneal: bool) -> Recipe:

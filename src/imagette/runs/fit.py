@@ -65,12 +65,10 @@ def stream(recipe: Recipe | PathLike, *, model: nn.Module | None = None, runs: P
     splits = data.load(recipe.data)
     recipe = _pinned(recipe, splits)
     clock.split("load")
-    plan = Plan.make(recipe, len(splits.train), splits.train.images)
-    if model is None:
-        plan = probe.chosen(recipe, plan, splits.train.shape, len(splits.train.classes))
+    plan = probe.decided(recipe, splits.train) if model is None else None
     training = Training(recipe, splits.train, splits.validation, plan, model)
     clock.split("prepare")
-    folder = RunFolder.create(Path(runs), recipe, _environment(plan, splits))
+    folder = RunFolder.create(Path(runs), recipe, _environment(training.plan, splits))
     with folder.lock():
         yield from Session(Run(folder.path, model), splits, training, clock.seconds).events()
 
@@ -139,7 +137,8 @@ def extend(
     asked for at first. Cosine, one-cycle and linear have come to their end: they start anew over the added epochs,
     from ``factor`` times the rate; so do constant, step and multistep if a factor is given. In each case the new run's
     recipe, trained from nothing by the same plan, gives the same weights (unless the old run stopped early: then its
-    schedule was made for more epochs than it had).
+    schedule was made for more epochs than it had; or its patience would end while the rate is annealed, which begins a
+    new count of ``train.early_stop``).
 
     Args:
         path: the finished run's folder, or its name under ``runs/``.
@@ -173,15 +172,17 @@ def _pinned(recipe: Recipe, splits: Splits) -> Recipe:
 
 def _resumed(folder: RunFolder, epochs: int | None, model: nn.Module | None) -> Iterator[RunEvent]:
     with folder.lock():
-        if epochs is not None:
-            changes.set_epochs(folder, epochs)
         for leftover in folder.path.glob(".*.tmp"):  # of a killed write
             leftover.unlink()
         saved = checkpoint.load_latest(folder.checkpoints)
+        begun = _epochs_begun(saved)
+        if epochs is not None:
+            changes.set_epochs(folder, epochs, begun)
         recipe = folder.recipe()
         run = Run(folder.path, model)
         if saved is not None:
             changes.check_unchanged(recipe, saved.facts["recipe"], folder.path)
+            changes.check_begun(recipe.train.epochs, begun, folder.path)
         elif parent := run.environment.get("extends"):
             raise InputError(
                 f"{folder.path} extends {parent}, and was stopped before it had a checkpoint of its own",
@@ -198,6 +199,13 @@ def _resumed(folder: RunFolder, epochs: int | None, model: nn.Module | None) -> 
             training.restore(saved.tensors, saved.facts)
         clock.split("prepare")
         yield from Session(run, splits, training, clock.seconds).events()
+
+
+def _epochs_begun(saved: checkpoint.Checkpoint | None) -> int:
+    if saved is None:
+        return 0
+    progress = saved.facts["progress"]
+    return int(progress["epoch"]) + bool(progress["batch"])
 
 
 def _extended(
@@ -222,7 +230,7 @@ def _extended(
     plan = Plan.from_dict(environment["plan"])
     training = Training(recipe, splits.train, splits.validation, plan, model)
     training.restore(saved.tensors, saved.facts)
-    if training.progress.early:
+    if training.progress.early or anneal:  # the rate that falls is given its time
         training.progress.early, training.progress.patient_from = False, training.progress.epoch
     clock.split("prepare")
     folder = RunFolder.create(

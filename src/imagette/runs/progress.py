@@ -107,7 +107,7 @@ def _opening(event: Started) -> str:
     plan = event.plan
     going_on = f", from step {event.step}" if event.step else ""
     threads = f", {counted(plan.threads, 'thread')}" if plan.device == "cpu" else ""
-    place = f"{plan.device} ({device.name(plan.device)}), {plan.precision}{threads}"
+    place = f"{plan.device} ({device.name(plan.device)}), {plan.precision}, {plan.layout}{threads}"
     return f"training in {event.path}{going_on}: {place}, {counted(event.epochs, 'epoch')}"
 
 

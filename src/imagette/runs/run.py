@@ -20,6 +20,7 @@ from imagette.data.imageset import ImageSet
 from imagette.data.splits import Splits
 from imagette.engine import device as devices
 from imagette.engine.predictor import Prediction, Predictor, Preprocessing
+from imagette.models.dry import dry_run
 from imagette.recipe.schema import Recipe
 from imagette.runs.checkpoint import load_tensors
 from imagette.runs.folder import FORMAT, RunFolder
@@ -114,6 +115,7 @@ class Run:
         if self._module is None:
             module = models.build(self.recipe.model, preprocessing.shape, len(classes))
         else:
+            dry_run(self._module, 2, preprocessing.shape)  # what it holds of its last step cannot be copied
             module = copy.deepcopy(self._module).cpu()  # the caller's may go on to other weights
         if self.recipe.traps.softmax_before_loss:
             module = models.ending_in_softmax(module)

@@ -25,7 +25,7 @@ def stop_on_signals(stop: Callable[[], None]) -> Iterator[None]:
 
     def first(number: int, _: FrameType | None) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        say(f"{signal.Signals(number).name}: saving, then stopping (Ctrl-C again ends at once)")
+        say(f"{signal.Signals(number).name}: stopping when nothing is lost by it (Ctrl-C again ends at once)")
         stop()
 
     before = {number: signal.signal(number, first) for number in ASKED_TO_STOP}

@@ -19,6 +19,7 @@ help:
 	@echo "make test-all  run all tests, the slow ones too, and measure branch coverage"
 	@echo "make check     linter, formatter, type checker, import layers"
 	@echo "make bench     measure what docs/benchmarks.md shows, on this machine (nothing else should run)"
+	@echo "make bench-peers  of that, the speed beside other tools, which it installs"
 	@echo "make clean     remove the environment and the tools' caches; runs stay"
 
 $(RUNTIME): pyproject.toml constraints.txt

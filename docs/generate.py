@@ -40,6 +40,32 @@ SECTIONS = {
 EN_CLASSES = ("id", "under 90 %", "most confused")
 ZH_CLASSES = ("编号", "低于 90 %", "最易混淆")
 ZH_TABLE = ("编号", "数据", "发表的", "照原文", "修正后", "轮数", "秒/轮", "陷阱的代价")
+ZH_CELLS = {  # patterns of the English cells, in this order
+    r", ([\d,]+) training images": r"，\1 张训练图片",
+    r" \(publisher\)": "（发布方的划分）",
+    r" \(kaggle\)": "（Kaggle 的划分）",
+    r" \(([\d.]+) to ([\d.]+)\)": r"（\1 至 \2）",
+    r"\btest (?=[\d.])": "测试 ",
+    r"\btrain (?=[\d.])": "训练 ",
+    r"\bvalidation (?=[\d.])": "验证 ",
+    r"\| (\d+) of (\d+) \|": r"| \2 轮中的 \1 轮 |",
+    "not run": "没有跑",
+    "no trap": "没有陷阱",
+    ": not measured": "：没有测",
+    r": no clear cost, ([-+][\d.]+) points on the test images, the intervals overlap": (
+        r"：没有明显的代价，测试图片上 \1 个百分点，区间重叠"
+    ),
+    r": not comparable after (\d+) and (\d+) epochs": r"：一边 \1 轮，一边 \2 轮，不能比",
+    r" costs ([\d.]+) points on the test images": r"：测试图片上少 \1 个百分点",
+    r" gains ([\d.]+) points on the test images": r"：测试图片上多 \1 个百分点",
+    r"testing without eval\(\)": "测试时没有 eval()",
+    "the delta taken on the logits": "用 logits 算 delta",
+    "leaving the pixels unscaled": "像素没有缩放",
+    ", and too strong a colour jitter": "，以及过强的颜色抖动",
+    ", and two scales of pixels": "，以及两种像素尺度",
+    "the softmax before the loss": "损失之前的 softmax",
+    "never shuffling": "从不打乱",
+}
 BOUNDS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
 
 
@@ -72,8 +98,8 @@ def _tour(ending: str) -> str:
     rows = table.load(FOLDER / "articles.json")
     page = (FOLDER / f"articles{ending}.md").read_text(encoding="utf-8")
     parts = {
-        "table": table.markdown(rows) if not ending else table.markdown(rows, ZH_TABLE),
-        "classes": "".join(_classes(rows, ZH_CLASSES if ending else EN_CLASSES)),
+        "table": table.markdown(rows) if not ending else _in_chinese(table.markdown(rows, ZH_TABLE)),
+        "classes": "".join(_classes(rows, ZH_CLASSES, "和") if ending else _classes(rows, EN_CLASSES, "and")),
         "machine": "".join(f"- {line}\n" for line in _machines(rows)),
     }
     for name, text in parts.items():
@@ -81,19 +107,30 @@ def _tour(ending: str) -> str:
     return page
 
 
-def _classes(rows: list[table.Row], headings: tuple[str, ...]) -> Iterator[str]:
+def _in_chinese(text: str) -> str:
+    for pattern, words in ZH_CELLS.items():
+        text = re.sub(pattern, words, text)
+    return text
+
+
+def _classes(rows: list[table.Row], headings: tuple[str, ...], joint: str) -> Iterator[str]:
     yield f"| {' | '.join(headings)} |\n| --- | --- | --- |\n"
     for row in rows:
         for name, side in ((row.system.id, row.as_published), (row.system.corrected, row.corrected)):
             if side:
                 low = ", ".join(f"{label} {100 * share:.1f}" for label, share in side.worst if share < 0.9) or "–"
                 one, other, count = side.confused[0]
-                yield f"| {name} | {low} | {one} and {other}, {count} |\n"
+                yield f"| {name} | {low} | {one} {joint} {other}, {count} |\n"
 
 
 def _machines(rows: list[table.Row]) -> list[str]:
-    sides = [side for row in rows for side in (row.as_published, row.corrected) if side]
-    return sorted({f"{side.hardware}, torch {side.torch}" for side in sides})
+    """Name each machine and the systems that were trained on it."""
+    trained: dict[str, list[str]] = {}
+    for row in rows:
+        for name, side in ((row.system.id, row.as_published), (row.system.corrected, row.corrected)):
+            if side:
+                trained.setdefault(f"{side.hardware}, torch {side.torch}", []).append(name)
+    return sorted(f"{machine}: {', '.join(names)}" for machine, names in trained.items())
 
 
 def _commands(command: click.Command, name: str, parent: click.Context | None) -> Iterator[str]:
@@ -111,8 +148,9 @@ def _recipes() -> Iterator[str]:
         "`imagette recipes show NAME --why` prints the same for one recipe, with the origin of each value.\n"
     )
     yield (
-        "## Recipes that come with imagette\n\nTimes are meant for two CPU cores; what was measured of them stands at "
-        "the head of each file in `src/imagette/recipes`.\n\n| name | about |\n| --- | --- |"
+        "## Recipes that come with imagette\n\nTimes are meant for two CPU cores; what was measured stands at the head "
+        "of each file in `src/imagette/recipes`, and of the articles' in [articles.md](articles.md).\n\n"
+        "| name | about |\n| --- | --- |"
     )
     yield from (f"| `{name}` | {_cell(Recipe.load(name).about)} |" for name in load.shipped())
     yield "\n## The top of the page\n"

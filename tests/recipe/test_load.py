@@ -108,6 +108,11 @@ def test_what_contradicts_itself_is_refused(overrides: list[str], fault: str) ->
 
 def test_a_missing_or_broken_page_is_named(tmp_path: Path) -> None:
     assert "no recipe file at 'nowhere.toml'" in faults("nowhere.toml")
+    for path in ("no/where", "nowhere.npz"):
+        assert f"no file or folder '{path}'\n  hint: imagette recipes list" in faults(path)
+    assert "did you mean 'fashion-mnist'" in faults("fashion-mnits")
+    with pytest.raises(InputError, match=r"(?s)'digits-best' does not come in .*it is 'digits' in strength 'best'"):
+        resolve("digits-best", strength="balanced")
     assert "did you mean 'digits'?" in faults("digit")
     assert "broken.toml: not valid TOML" in faults(page(tmp_path, "broken", "[data\n"))
     binary = tmp_path / "binary.toml"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 import tomllib
@@ -12,7 +13,7 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -80,7 +81,10 @@ def resolve(target: Target, overrides: Sequence[str] = (), strength: Strength = 
     target = _text(target)
     file = _page_of(target)
     if strength not in (found := strengths(target)):
-        raise InputError(f"{target!r} does not come in strength {strength!r}", hint=f"it has: {', '.join(found)}")
+        stem, _, named = target.rpartition("-")
+        other = stem in shipped() and named in get_args(Strength)
+        hint = f"it is {stem!r} in strength {named!r}" if other else f"it has: {', '.join(found)}"
+        raise InputError(f"{target!r} does not come in strength {strength!r}", hint=hint)
     named = OWN_IMAGES if file is None else target
     page = file if file and strength == "fast" else shipped()[named if strength == "fast" else f"{named}-{strength}"]
     layers = _layers(page)
@@ -128,7 +132,12 @@ def _page_of(target: str) -> Path | None:
         return shipped()[target]
     if os.path.exists(target):  # noqa: PTH110
         return None
-    raise InputError(f"unknown recipe or path {target!r}", hint=suggestion(target, shipped()))
+    listed = "imagette recipes list names the recipes"
+    if os.sep in target or os.path.splitext(target)[1]:  # noqa: PTH122
+        raise InputError(f"no file or folder {target!r}", hint=listed)
+    near = difflib.get_close_matches(target, shipped(), n=1)
+    hint = f"did you mean {near[0]!r}? {listed}" if near else listed
+    raise InputError(f"unknown recipe or path {target!r}", hint=hint)
 
 
 def _run_name(path: str) -> str:

@@ -257,14 +257,19 @@ def _section(name: str, found: Sequence[Page], tongue: str) -> Iterator[str]:
 
 def readme(tongue: str) -> str:
     """Write the table of the README: what the engine adds, from the newest file."""
-    page, words = max(pages("bound-*"), key=age), WORDS["readme"][tongue]
+    measured, words = pages("bound-*"), WORDS["readme"][tongue]
+    page = max(measured, key=age)
     torch = page.facts["machine"]["packages"]["torch"]
     opening = words["text"].format(machine=page.label(tongue), torch=torch, rounds=page.facts["rounds"])
     lines = []
     for row in page.rows:
         times = [f"{row['milliseconds_per_step'][side]:.1f}" for side in ("bare", "engine")]
         lines.append((net(row["case"], tongue), str(row["batch"]), *times, signed(row["added"])))
-    return f"{opening}\n\n{markdown(words['headings'], lines)}"
+    worst, where = max(((row, other) for other in measured for row in other.rows), key=lambda pair: pair[0]["added"])
+    most = words["most"].format(
+        added=signed(worst["added"]), case=net(worst["case"], tongue), machine=where.label(tongue)
+    )
+    return f"{opening}\n\n{markdown(words['headings'], lines)}\n{most}\n"
 
 
 def signed(share: float) -> str:

@@ -157,7 +157,9 @@ def test_pixels_outside_the_training_range_are_clipped(few):
     X, y = few
     classifier = quick().fit(X, y)
     wild = np.where(X == 16, 1000, np.where(X == 0, -1000, X))
-    np.testing.assert_array_equal(classifier.predict_proba(wild), classifier.predict_proba(X))
+    with pytest.warns(UserWarning, match="from -1000 to 1000"):
+        clipped = classifier.predict_proba(wild)
+    np.testing.assert_array_equal(clipped, classifier.predict_proba(X))
 
 
 def test_images_without_contrast_can_be_trained():
@@ -363,3 +365,16 @@ def test_a_fit_that_fails_leaves_no_half_fitted_classifier(few):
         classifier.set_params(lr=1e38, overrides={"optim.name": "sgd"}).fit(X, y % 2)
     with pytest.raises(NotFittedError):
         classifier.predict(X)
+
+
+def test_images_of_another_range_are_warned_of(few):
+    images, labels = few
+    classifier = quick().fit(images.astype(np.uint8), labels)
+    with pytest.warns(UserWarning, match=r"from 0 to 1; the classifier was fitted to values from 0 to 255"):
+        classifier.predict(images / images.max())
+    scaled = quick().fit(images / images.max(), labels)
+    with pytest.warns(UserWarning, match=r"fitted to values from 0 to 1, and"):
+        scaled.predict(images)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        scaled.predict(images / images.max() * 0.9)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import warnings
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import asdict
@@ -35,6 +36,7 @@ COLOURS, TRANSPARENT = (1, 3), (2, 4)  # channels of an image; those with transp
 LEAST_EPOCHS, LEAST_STEPS = 10, 300  # what epochs=None trains at least
 LEARNING_RATE, LEARNING_RATES = 0.003, {"linear": 0.03}  # what lr=None takes, by model
 DATA_KEYS = ("data.normalize", "data.split_seed", "data.validation")
+OUTSIDE = 0.01  # share of values, or of their range, from which images count as of another range
 SMALLEST_FOR_CNN = 4  # pixels a side: the cnn's two poolings leave one of them
 
 
@@ -159,7 +161,19 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         rows = validate_data(self, rows, reset=False)
         if shape not in (None, self.image_shape_):
             raise InputError(f"images of shape {shape}", hint=f"the classifier was fitted to {self.image_shape_}")
+        self._warn_of_another_range(rows)
         return self.predictor_.predict(self._pixels(rows))
+
+    def _warn_of_another_range(self, rows: NDArray[Any]) -> None:
+        low, high = self.pixel_range_
+        least, most = float(rows.min()), float(rows.max())
+        outside = ((rows < low) | (rows > high)).mean() if least < low or most > high else 0
+        if outside > OUTSIDE or low < most <= low + OUTSIDE * (high - low):
+            warnings.warn(
+                f"the images hold values from {least:g} to {most:g}; the classifier was fitted to values "
+                f"from {low:g} to {high:g}, and takes these for such",
+                stacklevel=4,
+            )
 
     def _pixels(self, rows: NDArray[Any]) -> NDArray[np.uint8]:
         """Map rows (N, C·H·W) to images (N, C, H, W)."""

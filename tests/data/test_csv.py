@@ -280,9 +280,9 @@ def test_paths_and_labels(pictures, header):
 
 
 def test_a_column_that_is_not_used_is_said(pictures):
-    rows = ["image_path,label,split", "1.png,cat,train", "2.png,dog,test"]
+    rows = ["image_path,label,fold", "1.png,cat,train", "2.png,dog,test"]
     train = csv.read(written(pictures / "a.csv", rows), Wanted()).train
-    assert train.provenance["notes"] == [f"{pictures / 'a.csv'}: not used: column split"]
+    assert train.provenance["notes"] == [f"{pictures / 'a.csv'}: not used: column fold"]
 
 
 def test_a_comma_in_a_label_stands_in_quotes(pictures):
@@ -354,3 +354,50 @@ def test_an_empty_file_of_class_names_is_refused(tmp_path):
     (tmp_path / "classes.txt").touch()
     with pytest.raises(InputError, match="names no class"):
         csv.read(written(tmp_path / "a.csv", [HEADER, *ROWS]), Wanted())
+
+
+def numbered(tmp_path, n):
+    for i in range(n):
+        Image.new("L", (4, 4), i).save(tmp_path / f"{i}.png")
+
+
+def test_an_image_in_two_rows_has_one_class_and_counts_once(tmp_path):
+    numbered(tmp_path, 3)
+    path = written(tmp_path / "a.csv", ["file,label", "0.png,a", "1.png,b", "0.png,a", "2.png,a"])
+    train = csv.read(path, Wanted()).train
+    assert train.ids.tolist() == ["0.png", "1.png", "2.png"]
+    assert "1 rows name an image again" in str(train.provenance["notes"])
+    written(path, ["file,label", "0.png,a", "1.png,b", "0.png,b"])
+    assert "a.csv:4: 0.png is 'b' here, and 'a' in line 2" in fault(path)
+
+
+def test_a_column_called_split_divides_the_images(tmp_path):
+    numbered(tmp_path, 4)
+    rows = ["0.png,a,train", "1.png,b,Train", "2.png,b,test", "3.png,a,valid"]
+    parts = csv.read(written(tmp_path / "a.csv", ["path,label,split", *rows]), Wanted())
+    assert [part.ids.tolist() for part in (parts.train, parts.validation, parts.test)] == [
+        ["0.png", "1.png"], ["3.png"], ["2.png"],
+    ]  # fmt: skip
+    assert parts.test.labels.tolist() == [1]
+    assert "notes" not in parts.train.provenance
+    splits = load(Data(path=str(tmp_path / "a.csv")))
+    assert splits.test.ids.tolist() == ["2.png"]
+    other = csv.read(written(tmp_path / "b.csv", ["path,label,split", *rows[:3], "3.png,a,7"]), Wanted())
+    assert len(other.train) == 4
+    assert "not used: column split" in str(other.train.provenance["notes"])
+
+
+def test_a_label_that_stands_last_without_a_header_is_no_pixel(tmp_path):
+    rows = [",".join(map(str, [*pixels, label])) for label, pixels in zip(LABELS, PIXELS, strict=True)]
+    assert "the label may be the last column, which holds 0 to 2" in fault(written(tmp_path / "a.csv", rows))
+    dark = [",".join(map(str, [*(pixels > 128).astype(int), 0])) for pixels in PIXELS]  # any may be the label
+    assert (
+        len(csv.read(written(tmp_path / "b.csv", [f"{i % 3},{row[2:]}" for i, row in enumerate(dark)]), Wanted()).train)
+        == 30
+    )
+
+
+def test_paths_without_a_header_are_told_of_it(tmp_path):
+    path = written(tmp_path / "a.csv", ["a/0.png,0", "a/1.png,1"])
+    with pytest.raises(InputError, match=r"(?s)a\.csv:1.*begins with the line: path,label"):
+        csv.read(path, Wanted())

@@ -251,3 +251,30 @@ def test_prediction_reads_the_very_pixels_that_the_import_read(tmp_path):
     train = read(tmp_path, size=16).train
     again, _, _ = read_images([tmp_path / name for name in train.ids], train.shape)
     assert np.array_equal(again, train.images)
+
+
+@pytest.mark.parametrize("names", [("seg_train", "seg_test", "seg_pred"), ("training_set", "test_set")])
+@pytest.mark.parametrize("again", [False, True])
+def test_parts_by_other_names_are_not_taken_for_classes(tmp_path, names, again):
+    for name in names:
+        for kind in ("cat", "dog"):
+            picture(tmp_path / name / (name if again else ".") / kind / "1.png")
+    with pytest.raises(InputError, match=r"look like parts of a division.*\n.*train and test"):
+        read(tmp_path)
+
+
+def test_classes_may_be_called_like_parts(tmp_path):
+    for name in ("bullet_train", "test_tube", "train_car"):
+        picture(tmp_path / name / "1.png")
+    picture(tmp_path / "bullet_train" / "old" / "1.png")
+    assert read(tmp_path).train.classes == ("bullet_train", "test_tube", "train_car")
+
+
+def test_sixteen_bits_of_which_few_are_used_are_said(tmp_path):
+    for name, brightest in (("a", 255), ("b", 4000)):
+        values = np.linspace(0, brightest, 16).astype(np.uint16).reshape(4, 4)
+        (tmp_path / name).mkdir()
+        Image.fromarray(values).save(tmp_path / name / "1.png")
+    assert "2 16-bit images hold no value above 4,095" in str(read(tmp_path).train.provenance["notes"])
+    Image.fromarray(np.full((4, 4), 40_000, np.uint16)).save(tmp_path / "a" / "2.png")
+    assert "notes" not in read(tmp_path).train.provenance

@@ -165,6 +165,26 @@ def test_copies_of_training_images_in_the_test_set_are_counted_and_said(pictures
     assert "120 of 120 test images are exact copies of training images" in capsys.readouterr().err
 
 
+def test_copies_of_training_images_in_the_validation_set_are_said_of_your_own(tmp_path, capsys):
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 4, 4), np.uint8)
+    few = {"x_val": pixels[:2], "y_val": [0, 1], "x_test": 255 - pixels[:2], "y_test": [0, 1]}
+    np.savez(tmp_path / "a.npz", x_train=pixels, y_train=np.arange(20) % 2, **few)
+    splits = load(data(tmp_path / "a.npz"))
+    assert splits.validation.provenance["copies_of_training_images"] == 2
+    assert "2 of 2 validation images are exact copies of training images" in capsys.readouterr().err
+
+
+def test_a_test_file_beside_is_found_in_any_case_and_left_if_it_is_of_another_kind(tmp_path, capsys):
+    rows = [f"{i % 2},{i},2,3,{i}" for i in range(40)]
+    for name in ("Train.csv", "Test.csv"):
+        (tmp_path / name).write_text("\n".join(["label,a,b,c,d", *rows]))
+    splits = load(data(tmp_path / "Train.csv"))
+    assert splits.test.ids[0] == "Test.csv:2"
+    (tmp_path / "Test.csv").write_text("\n".join(["id,a,b,c,d", *rows]))
+    assert load(data(tmp_path / "Train.csv")).test.ids[0].startswith("Train.csv")
+    assert "Test.csv is not used: " in capsys.readouterr().err
+
+
 def test_a_copy_is_counted_once_where_training_and_validation_both_hold_it(tmp_path):
     pixels = np.random.default_rng(0).integers(0, 256, (20, 4, 4), np.uint8)
     few = {"x_val": pixels[:2], "y_val": [0, 1], "x_test": pixels[:2], "y_test": [0, 1]}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -68,7 +68,10 @@ def load(spec: Data) -> Splits:
     mapped = spec.keep_in == "mapped" or (spec.keep_in == "auto" and not machine.fits(size))
     taken = {id(cut): cut.take(mapped) for cut in cuts}
     ours, theirs = taken[id(train)], taken[id(validation)] if validation else None
-    return _announced(Splits(ours, theirs, _without_copies(ours, theirs, taken[id(test)])))
+    if theirs and spec.path:  # what a publisher's division holds is known
+        theirs = _copies_said("validation", theirs, [ours])
+    known = [images for images in (ours, theirs) if images]
+    return _announced(Splits(ours, theirs, _copies_said("test", taken[id(test)], known)))
 
 
 @dataclass(frozen=True)
@@ -150,11 +153,20 @@ def _read(path: Path, wanted: Wanted) -> Parts:
 
 def _test_beside(path: Path) -> Path | None:
     """Find the labelled test file that goes with a training file."""
-    head, train, tail = path.name.rpartition("train")
-    if not train or path.is_dir() or not (beside := path.with_name(f"{head}test{tail}")).is_file():
+    name = path.name.lower()
+    head, train, tail = name.rpartition("train")
+    if not train or path.is_dir():
         return None
-    if csv.read in (READERS.get(suffix.lower()) for suffix in path.suffixes) and not csv.has_labels(beside):
-        say(f"{printable(beside)} has no labels: it can be predicted, not tested on")
+    wanted = f"{head}test{tail}"
+    beside = next((file for file in path.parent.iterdir() if file.name.lower() == wanted and file.is_file()), None)
+    if beside is None or csv.read not in (READERS.get(suffix.lower()) for suffix in path.suffixes):
+        return beside
+    try:
+        labelled, why = csv.has_labels(beside), "has no labels: it can be predicted, not tested on"
+    except InputError as error:  # of a file that nobody has named
+        labelled, why = False, f"is not used: {error.message}"
+    if not labelled:
+        say(f"{printable(beside)} {why}")
         return None
     return beside
 
@@ -203,11 +215,12 @@ def _limited(train: _Cut, spec: Data) -> _Cut:
     return train.part(kept, limit=spec.limit)
 
 
-def _without_copies(train: ImageSet, validation: ImageSet | None, test: ImageSet) -> ImageSet:
-    """Say of the test images how many of them were trained on."""
-    copies = duplicates([known for known in (train, validation) if known is not None], test)
-    test = _about(test, copies_of_training_images=copies)
-    return test.note(f"{copies:,} of {len(test):,} test images are exact copies of training images") if copies else test
+def _copies_said(part: str, images: ImageSet, known: Sequence[ImageSet]) -> ImageSet:
+    """Say of images that measure a training how many of them it has seen."""
+    copies = duplicates(known, images)
+    images = _about(images, copies_of_training_images=copies)
+    said = f"{copies:,} of {len(images):,} {part} images are exact copies of training images"
+    return images.note(said) if copies else images
 
 
 def _announced(splits: Splits) -> Splits:

@@ -23,7 +23,8 @@ class Data(Section):
     name: str = ""
     """A data set of the catalog (``imagette data list``); empty for your own, which ``path`` names."""
     path: str = ""
-    """Your own images: a folder, a pixel CSV (``.csv`` or ``.csv.gz``), a CSV of paths and labels, or an ``.npz``."""
+    """Your own images: a folder, a pixel CSV (``.csv`` or ``.csv.gz``), a CSV of paths and labels, which
+    a column ``split`` may divide, or an ``.npz``."""
     test_path: str = ""
     """Test images in a file or folder of their own; empty: what ``path`` itself brings, or a share split off it."""
     division: Literal["any", "publisher", "kaggle"] = "any"

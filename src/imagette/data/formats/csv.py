@@ -1,8 +1,9 @@
 """CSV files, plain or gzipped: of pixels (see :mod:`imagette.data.formats.pixels`), or of paths and labels.
 
 The latter has a header with a column called ``path`` (or ``file``, ``filename``, ``image``, ``image_path``,
-``file_path``, ``filepath``) and one called ``label`` (or ``class``); other columns are left alone. Paths are relative
-to the CSV's folder, or absolute; a label is the name of a class.
+``file_path``, ``filepath``) and one called ``label`` (or ``class``). A column called ``split``, ``set`` or ``subset``
+that says ``train``, ``validation`` or ``test`` in every row (or as folders may be called) divides the images; other
+columns are left alone. Paths are relative to the CSV's folder, or absolute; a label is the name of a class.
 
 The classes of a pixel CSV are named by its numbers. A file ``classes.txt`` beside it, one name a line from number 0
 on, gives better ones. Kaggle's two Fashion-MNIST files are recognised by what they hold, and bring their class names.
@@ -23,7 +24,7 @@ import numpy.typing as npt
 from imagette.core.errors import InputError
 from imagette.data.formats import pixels
 from imagette.data.formats.files import File, printable
-from imagette.data.formats.folder import Listing, read_listing
+from imagette.data.formats.folder import NAMES, Listing, read_listing
 from imagette.data.formats.images import Wanted
 from imagette.data.formats.labels import are_numerals, from_numbers
 from imagette.data.formats.pixels import LABEL_COLUMNS, read_pixels
@@ -33,6 +34,8 @@ from imagette.data.importcache import cached
 from imagette.data.splits import Parts
 
 PATH_COLUMNS = ("path", "file", "filename", "image", "image_path", "file_path", "filepath")
+SPLIT_COLUMNS = ("split", "set", "subset")
+PARTS = {name: part for part, names in NAMES.items() for name in names}
 CLASSES_FILE = "classes.txt"
 KNOWN = {"613d570f51368b16": "fashion-mnist", "183663a9f112861a": "fashion-mnist"}
 """Digest of pixels and labels to the data set of the catalog whose Kaggle division they are."""
@@ -49,7 +52,7 @@ def read(path: Path, wanted: Wanted) -> Parts:
         InputError: with the file and line of the first fault.
     """
     columns = _path_and_label(path)
-    return Parts(_read_paths(path, columns, wanted) if columns else _read_pixels(path, wanted))
+    return _read_paths(path, columns, wanted) if columns else Parts(_read_pixels(path, wanted))
 
 
 def has_labels(path: Path) -> bool:
@@ -81,27 +84,70 @@ def _path_and_label(path: Path) -> tuple[int, int] | None:
     return paths[0], labels[0]
 
 
-def _read_paths(path: Path, columns: tuple[int, int], wanted: Wanted) -> ImageSet:
-    listing, header = Listing(), _header(path)
-    lines = [line for block in blocks(path) for line in block][1:]
-    for number, cells in _rows(path, lines):
-        if any(cell.strip() for cell in cells[len(header) :]):
+def _read_paths(path: Path, columns: tuple[int, int], wanted: Wanted) -> Parts:
+    header, rows = _header(path), list(_rows_of_paths(path, columns))
+    split = _split_column(header, [cells for _, cells in rows])
+    listings = {part: Listing() for part in NAMES}
+    first: dict[str, tuple[int, str]] = {}
+    for number, cells in rows:
+        file, name = cells[columns[0]].strip(), printable(cells[columns[1]].strip())
+        line, label = first.setdefault(file, (number, name))
+        if label != name:
             raise InputError(
-                f"{printable(path)}:{number}: {len(cells)} columns where the header has {len(header)}",
+                f"{printable(path)}:{number}: {printable(file)} is {name!r} here, and {label!r} in line {line}",
+                hint="an image has one class: leave one row of it",
+            )
+        if line == number:
+            listing = listings["train" if split is None else PARTS[_cell(cells, split)]]
+            listing.files.append(_file(path, number, file, wanted))
+            listing.names.append(name)
+            listing.places.append(printable(file))
+    about = {"source": "csv of paths", "path": printable(path)}
+    train = _read_part(listings.pop("train"), path, wanted, about)
+    others = {
+        part: _read_part(listing, path, wanted.like(train), about)
+        for part, listing in listings.items()
+        if listing.files
+    }
+    if left := ", ".join(printable(cell) for i, cell in enumerate(header) if i not in (*columns, split)):
+        train = train.note(f"{printable(path)}: not used: column {left}")
+    if again := len(rows) - len(first):
+        train = train.note(f"{printable(path)}: {again:,} rows name an image again, and count once")
+    return Parts(train, **others)
+
+
+def _read_part(listing: Listing, path: Path, wanted: Wanted, about: dict[str, Any]) -> ImageSet:
+    listing.classes = sorted(set(listing.names))
+    return read_listing(listing, path, wanted, about)
+
+
+def _rows_of_paths(path: Path, columns: tuple[int, int]) -> Iterator[tuple[int, list[str]]]:
+    width = len(_header(path))
+    lines = [line for block in blocks(path) for line in block][1:]
+    if not lines:
+        raise InputError(f"{printable(path)}: holds no rows")
+    for number, cells in _rows(path, lines):
+        if any(cell.strip() for cell in cells[width:]):
+            raise InputError(
+                f"{printable(path)}:{number}: {len(cells)} columns where the header has {width}",
                 hint='a path or a label with a comma in it stands in quotes: "a, b"',
             )
         if len(cells) <= max(columns) or not all(cells[column].strip() for column in columns):
             raise InputError(f"{printable(path)}:{number}: a path or a label is missing")
-        file, name = cells[columns[0]].strip(), printable(cells[columns[1]].strip())
-        listing.files.append(_file(path, number, file, wanted))
-        listing.names.append(name)
-        listing.places.append(printable(file))
-    if not lines:
-        raise InputError(f"{printable(path)}: holds no rows")
-    listing.classes = sorted(set(listing.names))
-    left = ", ".join(printable(header[i]) for i in range(len(header)) if i not in columns)
-    found = read_listing(listing, path, wanted, {"source": "csv of paths", "path": printable(path)})
-    return found.note(f"{printable(path)}: not used: column {left}") if left else found
+        yield number, cells
+
+
+def _split_column(header: Sequence[str], rows: Sequence[Sequence[str]]) -> int | None:
+    """Find the column that says of every row which part it belongs to, some of them to the training images."""
+    for column in (i for i, cell in enumerate(header) if cell in SPLIT_COLUMNS):
+        parts = {PARTS.get(_cell(cells, column)) for cells in rows}
+        if "train" in parts and None not in parts:
+            return column
+    return None
+
+
+def _cell(cells: Sequence[str], column: int) -> str:
+    return cells[column].strip().lower() if column < len(cells) else ""
 
 
 def _rows(path: Path, lines: Sequence[Line]) -> Iterator[tuple[int, list[str]]]:

@@ -39,6 +39,7 @@ from imagette.data.formats.files import printable
 from imagette.data.imageset import Images
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
+SIXTEEN, DARK = "16 bits to 8", "16 bits, of which the upper 4 are unused"
 EXTENSIONS = frozenset(
     f".{suffix}"
     for suffixes in ("png", "jpg jpeg jpe jfif", "bmp dib", "gif", "tif tiff", "webp", "ppm pgm pbm pnm")
@@ -249,7 +250,8 @@ def _eight_bits(image: Image.Image) -> tuple[Image.Image, list[str]]:
     if image.mode.startswith("I"):
         upper = (np.asarray(image) >> 8).astype(np.uint8)
         negative = getattr(image, "tag_v2", {}).get(_WHITE_IS_ZERO[0]) == _WHITE_IS_ZERO[1]  # Pillow mends 8 bits only
-        return Image.fromarray(255 - upper if negative else upper), ["16 bits to 8"]
+        dark = [DARK] if upper.max(initial=0) < 16 else []
+        return Image.fromarray(255 - upper if negative else upper), [SIXTEEN, *dark]
     mode = "L" if _is_gray(image) else "RGB"
     if image.has_transparency_data:
         straight = image.convert("LA") if image.mode == "La" else image

@@ -8,6 +8,7 @@ folders inside it. Hidden files are left out; files whose names do not end as an
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from imagette.core.errors import InputError
-from imagette.data.formats.decode import EXTENSIONS
+from imagette.data.formats.decode import DARK, EXTENSIONS, SIXTEEN
 from imagette.data.formats.files import File, folders, identity, printable, walk
 from imagette.data.formats.images import Decoded, Wanted, decode_all
 from imagette.data.formats.labels import from_names
@@ -97,7 +98,25 @@ def find_parts(root: Path) -> dict[str, Path]:
             f"{printable(root)} holds a folder {printable(folder.name)!r}, for {part} images, and none called 'train'",
             hint="put the class folders of the training images into a folder train; a class must have another name",
         )
+    if not found and (alike := _called_like_parts(root)):
+        raise InputError(
+            f"{printable(root)} holds {', '.join(alike)}, which look like parts of a division, not like classes",
+            hint="call the folders that hold the class folders train and test (and validation)",
+        )
     return found or {"train": root}
+
+
+def _called_like_parts(root: Path) -> list[str]:
+    """Name the folders of folders that are called after two parts or more, as seg_train and seg_test are."""
+    alike = {
+        printable(folder.name): part
+        for folder in folders(root)
+        for part, names in NAMES.items()
+        if not set(names).isdisjoint(re.split(r"[-_. ]+", folder.name.lower()))
+        and folders(folder)
+        and not any(Path(entry).suffix.lower() in EXTENSIONS for entry in os.listdir(folder))  # noqa: PTH208
+    }
+    return sorted(alike) if "train" in alike.values() and len({*alike.values()}) > 1 else []
 
 
 def _unused(root: Path, layout: dict[str, Path]) -> str:
@@ -181,6 +200,10 @@ def _history(listing: Listing, decoded: Decoded) -> dict[str, Any]:
         history["left_out"] = dict(listing.others)
         kinds = ", ".join(f"{kind} {count:,}" for kind, count in sorted(listing.others.items()))
         notes.append(f"left out {sum(listing.others.values()):,} files that are not images of a class: {kinds}")
+    if (dark := decoded.conversions.get(DARK, 0)) and dark == decoded.conversions[SIXTEEN]:
+        notes.append(
+            f"the {dark:,} 16-bit images hold no value above 4,095 and are nearly black: stretch them to 65,535"
+        )
     if decoded.failures:
         history["unreadable"] = [[listing.places[i], reason] for i, reason in decoded.failures]
         notes.append(f"skipped {len(decoded.failures):,} unreadable files, the first: {decoded.failures[0][1]}")

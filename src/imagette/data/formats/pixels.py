@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from imagette.core.errors import InputError
-from imagette.data.formats.decode import Shape
+from imagette.data.formats.decode import EXTENSIONS, Shape
 from imagette.data.formats.files import printable
 from imagette.data.formats.images import check_memory
 from imagette.data.formats.text import Line, blocks, first_line
@@ -68,11 +68,26 @@ def read_pixels(path: str | Path) -> tuple[Images, npt.NDArray[np.int64] | None,
         raise InputError(f"{printable(path)}: holds a header and no rows")
     check_memory((len(lines), *table.shape))
     name = printable(path.name)
+    values, numbers = np.concatenate(pixels), np.concatenate(labels)
+    if table.header is None and table.label == 0:
+        _check_first_is_label(printable(path), numbers, values)
     return (
-        np.concatenate(pixels).reshape(-1, *table.shape),
-        None if table.label is None else np.concatenate(labels),
+        values.reshape(-1, *table.shape),
+        None if table.label is None else numbers,
         np.array([f"{name}:{line}" for line in lines]),
     )
+
+
+def _check_first_is_label(name: str, first: npt.NDArray[np.int64], values: npt.NDArray[np.uint8]) -> None:
+    """Refuse a file without a header whose last column looks more like labels than its first."""
+    numbers, last = len(np.unique(first)), np.unique(values[:, -1])
+    from_zero_on = np.array_equal(last, np.arange(len(last)))
+    if 2 <= len(last) <= values.max() and from_zero_on and (numbers == 1 or numbers > len(last)):
+        raise InputError(
+            f"{name}: the label may be the last column, which holds 0 to {last[-1]}; the first one holds "
+            f"{numbers} different numbers",
+            hint="write a header into the first line that calls it label, as pixel0,pixel1,…,label",
+        )
 
 
 def has_labels(path: Path) -> bool:
@@ -181,7 +196,9 @@ class _Table:
         received = printable(cell if len(cell) <= 40 else f"{cell[:40]}…")
         return InputError(
             f"{self.name}:{line.number}: column {column + 1}{called}: {kind} {received!r} is not {allowed}",
-            hint="mend or remove that line",
+            hint="a CSV of image files begins with the line: path,label"
+            if not self.columns and Path(cell).suffix.lower() in EXTENSIONS
+            else "mend or remove that line",
         )
 
 

@@ -37,6 +37,7 @@ PATH_COLUMNS = ("path", "file", "filename", "image", "image_path", "file_path", 
 SPLIT_COLUMNS = ("split", "set", "subset")
 PARTS = {name: part for part, names in NAMES.items() for name in names}
 CLASSES_FILE = "classes.txt"
+Row = tuple[int, list[str]]  # the number of its line, and its cells
 KNOWN = {"613d570f51368b16": "fashion-mnist", "183663a9f112861a": "fashion-mnist"}
 """Digest of pixels and labels to the data set of the catalog whose Kaggle division they are."""
 
@@ -87,41 +88,44 @@ def _path_and_label(path: Path) -> tuple[int, int] | None:
 def _read_paths(path: Path, columns: tuple[int, int], wanted: Wanted) -> Parts:
     header, rows = _header(path), list(_rows_of_paths(path, columns))
     split = _split_column(header, [cells for _, cells in rows])
+    once = _once(path, columns, rows)
     listings = {part: Listing() for part in NAMES}
-    first: dict[str, tuple[int, str]] = {}
-    for number, cells in rows:
-        file, name = cells[columns[0]].strip(), printable(cells[columns[1]].strip())
-        line, label = first.setdefault(file, (number, name))
-        if label != name:
-            raise InputError(
-                f"{printable(path)}:{number}: {printable(file)} is {name!r} here, and {label!r} in line {line}",
-                hint="an image has one class: leave one row of it",
-            )
-        if line == number:
-            listing = listings["train" if split is None else PARTS[_cell(cells, split)]]
-            listing.files.append(_file(path, number, file, wanted))
-            listing.names.append(name)
-            listing.places.append(printable(file))
-    about = {"source": "csv of paths", "path": printable(path)}
-    train = _read_part(listings.pop("train"), path, wanted, about)
-    others = {
-        part: _read_part(listing, path, wanted.like(train), about)
-        for part, listing in listings.items()
-        if listing.files
-    }
+    for number, cells in once:
+        listing = listings["train" if split is None else PARTS[_cell(cells, split)]]
+        file = cells[columns[0]].strip()
+        listing.files.append(_file(path, number, file, wanted))
+        listing.names.append(printable(cells[columns[1]].strip()))
+        listing.places.append(printable(file))
+    train = _read_part(listings.pop("train"), path, wanted)
+    rest = {part: _read_part(found, path, wanted.like(train)) for part, found in listings.items() if found.files}
     if left := ", ".join(printable(cell) for i, cell in enumerate(header) if i not in (*columns, split)):
         train = train.note(f"{printable(path)}: not used: column {left}")
-    if again := len(rows) - len(first):
+    if again := len(rows) - len(once):
         train = train.note(f"{printable(path)}: {again:,} rows name an image again, and count once")
-    return Parts(train, **others)
+    return Parts(train, **rest)
 
 
-def _read_part(listing: Listing, path: Path, wanted: Wanted, about: dict[str, Any]) -> ImageSet:
+def _once(path: Path, columns: tuple[int, int], rows: Sequence[Row]) -> list[Row]:
+    """Give each image's first row, and refuse a later one of another class."""
+    first: dict[str, Row] = {}
+    for number, cells in rows:
+        file, name = (cells[column].strip() for column in columns)
+        line, before = first.setdefault(file, (number, cells))
+        if (label := before[columns[1]].strip()) != name:
+            raise InputError(
+                f"{printable(path)}:{number}: {printable(file)} is {printable(name)!r} here, "
+                f"and {printable(label)!r} in line {line}",
+                hint="an image has one class: leave one row of it",
+            )
+    return list(first.values())
+
+
+def _read_part(listing: Listing, path: Path, wanted: Wanted) -> ImageSet:
     listing.classes = sorted(set(listing.names))
-    return read_listing(listing, path, wanted, about)
+    return read_listing(listing, path, wanted, {"source": "csv of paths", "path": printable(path)})
 
 
-def _rows_of_paths(path: Path, columns: tuple[int, int]) -> Iterator[tuple[int, list[str]]]:
+def _rows_of_paths(path: Path, columns: tuple[int, int]) -> Iterator[Row]:
     width = len(_header(path))
     lines = [line for block in blocks(path) for line in block][1:]
     if not lines:
@@ -150,7 +154,7 @@ def _cell(cells: Sequence[str], column: int) -> str:
     return cells[column].strip().lower() if column < len(cells) else ""
 
 
-def _rows(path: Path, lines: Sequence[Line]) -> Iterator[tuple[int, list[str]]]:
+def _rows(path: Path, lines: Sequence[Line]) -> Iterator[Row]:
     """Yield each row with the number of the line that it ends in: a quoted cell may go over several."""
     reader = csv.reader((f"{line.text}\n" for line in lines), skipinitialspace=True)
     try:

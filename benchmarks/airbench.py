@@ -252,7 +252,7 @@ def our_side(words: list[str]) -> None:
     answer, recipe = airbench_side.answers(), Recipe.load(words[0], words[1:])
     splits = data.load(recipe.data)
     train, test = splits.train, splits.test
-    plan = probe.chosen(recipe, Plan.make(recipe, len(train), train.images), train.shape, len(train.classes))
+    plan = probe.decided(recipe, train)
     random = np.random.default_rng(0).integers(0, len(train.classes), len(train))
     trained(recipe, replace(train, labels=random), test, plan)
     answer({"plan": plan.to_dict(), "data": f"{train.fingerprint}, {test.fingerprint}"})

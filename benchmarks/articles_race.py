@@ -31,7 +31,6 @@ from imagette.data.imageset import ImageSet
 from imagette.engine import device as devices
 from imagette.engine import probe
 from imagette.engine.loop import Training
-from imagette.engine.plan import Plan
 from imagette.recipe.schema import Recipe
 
 
@@ -110,7 +109,7 @@ def measure(case: Case, rounds: int) -> dict[str, Any]:
     recipe = Recipe.load(case.recipe, ["train.precision=auto", "train.epochs=1000000", "train.keep=last"])
     images = random_images(case.shape, recipe.train.batch_size * case.steps)
     articles = articles_way(recipe, images, case)
-    plan = probe.chosen(recipe, Plan.make(recipe, len(images)), case.shape, 10)
+    plan = probe.decided(recipe, images)
     sides = {"articles": articles, "ours": through_the_engine(Training(recipe, images, None, plan))}
     rows = record.milliseconds(in_turns(sides, rounds), case.steps)
     ratios = [a / b for a, b in zip(rows["articles"], rows["ours"], strict=True)]

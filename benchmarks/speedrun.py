@@ -29,7 +29,6 @@ from imagette.bench.timing import random_images
 from imagette.data import load as data
 from imagette.engine import probe
 from imagette.engine.loop import Training
-from imagette.engine.plan import Plan
 from imagette.recipe.schema import Recipe
 
 FIRST_SEED = 100  # the tuning used the first few
@@ -186,7 +185,7 @@ def trained(recipe: Recipe) -> dict[str, Any]:
     splits = data.load(recipe.data)
     train, test = splits.train, splits.test
     started = time.perf_counter()
-    plan = probe.chosen(recipe, Plan.make(recipe, len(train)), train.shape, len(train.classes))
+    plan = probe.decided(recipe, train)
     training = Training(recipe, train, None, plan)
     ready = time.perf_counter()
     for _ in training.events():

@@ -164,7 +164,7 @@ def test_a_stopped_reproduction_goes_on_where_it_was(tmp_path: Path, large_digit
     command += ["--data", f"mnist={large_digits['mnist']}", "--quiet"]
     process = subprocess.Popen([*command, "--epochs", "100"], stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 60
-    while not list(tmp_path.glob("*/metrics.csv")) and time.monotonic() < deadline:
+    while not list(tmp_path.glob("*/checkpoints/*")) and time.monotonic() < deadline:
         time.sleep(0.05)
     process.send_signal(signal.SIGTERM)
     message = process.communicate(timeout=60)[1]

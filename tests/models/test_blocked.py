@@ -119,3 +119,14 @@ def test_where_it_cannot_be_had_the_recipe_is_refused():
     if not device.native_bfloat16(CPU):
         with pytest.raises(EnvironmentFault, match="cpu does not compute bfloat16 in"):
             Plan.make(Recipe.load("digits", ["train.layout=blocked", "train.precision=bfloat16"]), 100)
+
+
+def test_where_there_is_time_for_one_turn_only_it_has_to_be_clearly_faster():
+    alone = ["train.device=cpu", "train.threads=1", "train.precision=float32", "model.name=cnn"]
+    recipe = Recipe.load("digits", ["train.batch_size=100", "train.epochs=60", *alone])
+    for blocked, layout in ((9, "channels_last"), (8, "blocked")):
+
+        def timer(*asked, blocked=blocked):
+            return {"channels_last": 10, "blocked": blocked}[asked[1].layout] / 1000
+
+        assert probe.chosen(recipe, Plan.make(recipe, 1000), (1, 8, 8), 10, 1000, timer).layout == layout

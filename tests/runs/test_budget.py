@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -45,6 +46,11 @@ def test_the_run_keeps_to_its_budget(tmp_path) -> None:
 
 
 COSTS = Estimate(prepare=1.0, step=0.1, image=0.001, steps_per_epoch=100, validation=0, test=1000)  # 2 s and 10 s
+
+
+def test_the_views_of_an_image_cost_an_epoch_nothing() -> None:
+    seen = replace(COSTS, validation=1000, views=2)
+    assert (seen.epoch, seen.fixed) == (pytest.approx(10.5), pytest.approx(3.0))
 
 
 def test_where_no_epoch_fits_a_part_of_the_images_is_taken() -> None:

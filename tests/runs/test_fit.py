@@ -43,6 +43,13 @@ def table(path: Path, name: str = "metrics.csv") -> list[dict[str, str]]:
         return [{k: v for k, v in row.items() if k not in CLOCKS} for row in csv.DictReader(file)]
 
 
+def validation_loss(run: imagette.Run) -> float:
+    images = run.splits.validation
+    assert images is not None
+    logits = torch.from_numpy(run.predictor.logits(images.images)).double()
+    return nn.functional.cross_entropy(logits, torch.from_numpy(images.labels)).item()
+
+
 def stopped_after(events: int, spec: imagette.Recipe, runs: Path) -> Path:
     """Train until so many epochs are done, then let go of the training."""
     stream = imagette.stream(spec, runs=runs)
@@ -88,10 +95,11 @@ def test_a_shift_travels_with_the_run(tmp_path: Path) -> None:
     images = run.splits.test.images
     found = np.load(run.path / "predictions.npz")["logits"]
     np.testing.assert_array_equal(run.predictor.logits(images), found)
-    best = run.history[run.summary["best_epoch"] - 1]
-    assert run.summary["validation"]["accuracy"] == pytest.approx(best["val_accuracy"])
     plain = imagette.runs.run.Run(run.path, recipe=run.recipe.replace(**{"evaluate.shift": 0}))
     assert not np.allclose(plain.predictor.logits(images), found)
+    best = run.history[run.summary["best_epoch"] - 1]  # an epoch is validated without the views
+    assert best["val_loss"] == pytest.approx(validation_loss(plain))
+    assert validation_loss(run) != pytest.approx(best["val_loss"], rel=1e-4)
     with pytest.raises(InputError, match=r"evaluate.shift = 8"):
         imagette.train(recipe("evaluate.shift=8"), runs=tmp_path / "none", progress=False)
     assert not run_paths(tmp_path / "none")

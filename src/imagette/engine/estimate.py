@@ -26,10 +26,11 @@ class Estimate:
     Attributes:
         prepare: to build model, batches and optimizer.
         step: one step, augmentation included.
-        image: to evaluate one image.
+        image: to evaluate one image with all of its views.
         steps_per_epoch: of the recipe on these images; a last, smaller batch counts as the part that it is.
         validation: number of validation images, evaluated after each epoch.
         test: number of test images, evaluated once.
+        views: of an image at the end; an epoch is validated with one.
     """
 
     prepare: float
@@ -38,11 +39,12 @@ class Estimate:
     steps_per_epoch: float
     validation: int
     test: int
+    views: int = 1
 
     @property
     def epoch(self) -> float:
         """Seconds of an epoch with its validation."""
-        return self.steps_per_epoch * self.step + self.validation * self.image
+        return self.steps_per_epoch * self.step + self.validation * self.image / self.views
 
     @property
     def fixed(self) -> float:
@@ -97,4 +99,5 @@ def estimate(recipe: Recipe, splits: Splits, plan: Plan | None = None) -> Estima
         training.batches.used / batch,
         len(splits.validation) if splits.validation else 0,
         len(splits.test),
+        recipe.evaluate.views,
     )

@@ -233,7 +233,7 @@ class Training:
         )
 
     def _validate(self, images: ImageSet) -> dict[str, float]:
-        logits = torch.from_numpy(self._predictor(self.evaluated).logits(images.images))
+        logits = torch.from_numpy(self._predictor(self.evaluated, views=False).logits(images.images))
         labels = torch.from_numpy(images.labels)
         return {
             "val_loss": functional.cross_entropy(logits.double(), labels).item(),
@@ -265,15 +265,15 @@ class Training:
         self.evaluated.load_state_dict(self.weights())
         return self._predictor(self.evaluated)
 
-    def _predictor(self, module: nn.Module) -> Predictor:
+    def _predictor(self, module: nn.Module, views: bool = True) -> Predictor:
         return Predictor(
             module,
             self.images.classes,
             self.measured,
             self.recipe.evaluate.batch_size,
             self.plan.channels_last,
-            self.recipe.evaluate.mirror,
-            self.recipe.evaluate.shift,
+            views and self.recipe.evaluate.mirror,
+            self.recipe.evaluate.shift if views else 0,
             self.recipe.traps.test_without_eval,
         )
 

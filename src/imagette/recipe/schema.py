@@ -156,7 +156,8 @@ class Evaluate(Section):
     batch_size: Annotated[int, Field(ge=1, lt=2**31)] = 500
     """Images per forward pass; changes the speed, not the figures (but with ``traps.test_without_eval``)."""
     mirror: bool = False
-    """Average the answers to an image and to its mirror image: twice the time; not for digits and letters."""
+    """Average the answers to an image and to its mirror image: twice the time; not for digits and letters. An epoch is
+    validated without, and without ``shift``: the figures of the finished run, and its predictions, have both."""
     shift: NonNegativeInt = 0
     """Average also over the image moved so many pixels up and left, and down and right: three times the time; 0: not.
     The net then counts less on where exactly its strides fall; 1 is usual."""
@@ -164,6 +165,11 @@ class Evaluate(Section):
     """Level of every interval."""
     bins: Annotated[int, Field(ge=1, le=10_000)] = 15
     """Bins of the calibration error."""
+
+    @property
+    def views(self) -> int:
+        """Count the forward passes behind an answer: ``mirror`` doubles them, ``shift`` makes three of each."""
+        return (2 if self.mirror else 1) * (3 if self.shift else 1)
 
 
 class Recipe(Section):

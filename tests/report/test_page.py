@@ -44,11 +44,12 @@ def test_the_plots_are_pictures(run: imagette.Run) -> None:
 def test_the_page_says_which_epoch_was_kept_and_what_the_test_images_were_used_for(tmp_path: Path) -> None:
     asked = ["train.epochs=4", "model.name=linear", "train.threads=1", "train.keep=last"]
     asked += ["train.monitor=val_loss", "optim.lr=3", "schedule.name=constant"]  # the first epoch is the best
-    run = imagette.train(imagette.Recipe.load("digits", asked), runs=tmp_path, progress=False)
+    run = imagette.train(imagette.Recipe.load("digits", [*asked, "evaluate.shift=1"]), runs=tmp_path, progress=False)
     assert run.summary["best_epoch"] < 4
     longer = imagette.extend(run.path, 1, progress=False)
     page.save(run), page.save(longer)
     assert "4, kept the last (epoch 4)" in (run.path / "report.html").read_text()
+    assert "3 of every image, averaged" in (run.path / "report.html").read_text()
     assert "had been tested before" not in (run.path / "report.html").read_text()
     assert "had been tested before" in (longer.path / "report.html").read_text()
 

@@ -66,6 +66,7 @@ def _facts(run: Run) -> list[tuple[str, str]]:
             f"{summary['epochs']}, kept the {summary['kept']} "
             f"(epoch {summary['best_epoch'] if summary['kept'] == 'best' else summary['epochs']})",
         ),
+        *_views(run.recipe.evaluate.views),
         ("validation accuracy", "–" if validation is None else f"{validation['accuracy']:.2%}"),
         ("test negative log-likelihood", f"{summary['test']['nll']:.4f}"),
         ("test calibration error", f"{summary['test']['calibration_error']:.4f}"),
@@ -77,6 +78,11 @@ def _facts(run: Run) -> list[tuple[str, str]]:
         ("versions", f"imagette {environment['packages']['imagette']}, torch {environment['packages']['torch']}"),
         ("command", environment["command"]),
     ]
+
+
+def _views(number: int) -> list[tuple[str, str]]:
+    said = f"{number} of every image, averaged; in the curves an epoch's validation has 1"
+    return [("views", said)] if number > 1 else []
 
 
 def _mistakes(run: Run) -> tuple[list[dict[str, Any]], int]:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from importlib import metadata
 
 import pytest
 
@@ -31,6 +32,10 @@ def test_the_names_are_these() -> None:
     assert set(dir(imagette)) >= NAMES
     for name in NAMES:
         assert getattr(imagette, name).__doc__, name
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    assert imagette.__version__ == metadata.version("imagette")
 
 
 def test_a_wrong_name_is_an_attribute_error() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pickle
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import joblib
@@ -12,7 +13,7 @@ import torch
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.exceptions import NotFittedError
-from sklearn.model_selection import GridSearchCV, train_test_split
+from sklearn.model_selection import GridSearchCV, cross_val_score, train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import get_tags
@@ -201,6 +202,23 @@ def test_the_callers_random_numbers_stay_as_they_were(few):
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
+def test_fits_in_threads_are_those_of_one_thread(few):
+    X, y = few
+    classifier = quick(model="cnn", epochs=2, random_state=0, overrides={"model.dropout": 0.3})
+    alone = cross_val_score(classifier, X, y, cv=3)
+    with joblib.parallel_config("threading", n_jobs=3):
+        assert cross_val_score(classifier, X, y, cv=3).tolist() == alone.tolist()
+
+
+def test_predictions_in_threads_are_those_of_one_thread(few):
+    X, y = few
+    classifier = quick(model="resnet", epochs=1).fit(X, y)
+    alone = classifier.predict_proba(X[:1])
+    with ThreadPoolExecutor(4) as threads:
+        for answer in threads.map(lambda _: classifier.predict_proba(X[:1]), range(100)):
+            np.testing.assert_array_equal(answer, alone)
+
+
 def test_it_trains_with_the_threads_that_torch_has(few, request):
     request.addfinalizer(partial(torch.set_num_threads, torch.get_num_threads()))
     torch.set_num_threads(3)
@@ -316,6 +334,8 @@ def test_progress_is_shown_when_asked_for(few, capsys, monkeypatch):
         ({"validation": 0.001}, "takes none of 200 images"),
         ({"overrides": {"optim.rate": 1}}, "unknown key; Available: betas"),
         ({"overrides": {"data.limit": 20}}, "data.limit would change nothing"),
+        ({"overrides": {"train": {"epochs": 3}}}, "give values by dotted keys"),
+        ({"overrides": ["train.epochs=3"]}, "give values by dotted keys"),
         ({"image_shape": (8, 8)}, "three whole numbers"),
         ({"image_shape": (-1, -8, 8)}, "three whole numbers"),
         ({"image_shape": (1, 7, 7)}, "image_shape = (1, 7, 7)"),
@@ -372,6 +392,10 @@ def test_images_of_another_range_are_warned_of(few):
     classifier = quick().fit(images.astype(np.uint8), labels)
     with pytest.warns(UserWarning, match=r"from 0 to 1; the classifier was fitted to values from 0 to 255"):
         classifier.predict(images / images.max())
+    bright = quick().fit((images > 7).astype(np.uint8), labels)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        bright.predict((images > 7).astype(np.uint8))
     scaled = quick().fit(images / images.max(), labels)
     with pytest.warns(UserWarning, match=r"fitted to values from 0 to 1, and"):
         scaled.predict(images)

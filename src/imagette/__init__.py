@@ -60,6 +60,10 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib import metadata
+
+        return metadata.version("imagette")
     if name not in _HOMES:
         raise AttributeError(f"module 'imagette' has no attribute {name!r}")
     return getattr(importlib.import_module(f"imagette.{_HOMES[name]}"), name)

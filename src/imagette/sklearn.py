@@ -131,13 +131,12 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 f"y holds 1 class, {str(self.classes_[0])!r}", hint="a classifier needs two classes or more"
             )
         self.image_shape_ = _image_shape(rows.shape[1], shape, self.image_shape)
+        self._brightest = float(rows.max())
         self.pixel_range_ = (0.0, 255.0) if rows.dtype == np.uint8 else (float(rows.min()), float(rows.max()))
         names, ids = tuple(map(str, self.classes_)), np.arange(len(rows)).astype(str)
         images = ImageSet(self._pixels(rows), labels.astype(np.int64), names, ids)
         self.recipe_ = self._recipe(len(images))
-        # The engine seeds torch's generator; the caller's random numbers stay what they were.
-        device = devices.pick(self.recipe_.train.device)
-        with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        with devices.undisturbed():
             self._train(*_split(images, self.recipe_))
         return self
 
@@ -168,7 +167,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         low, high = self.pixel_range_
         least, most = float(rows.min()), float(rows.max())
         outside = ((rows < low) | (rows > high)).mean() if least < low or most > high else 0
-        if outside > OUTSIDE or low < most <= low + OUTSIDE * (high - low):
+        if outside > OUTSIDE or low < most <= low + OUTSIDE * (high - low) < self._brightest:
             warnings.warn(
                 f"the images hold values from {least:g} to {most:g}; the classifier was fitted to values "
                 f"from {low:g} to {high:g}, and takes these for such",
@@ -203,7 +202,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             "train.threads": torch.get_num_threads(),
         }
         asked = {} if self.epochs is None else {"train.epochs": self.epochs}
-        asked |= dict(self.overrides or {})
+        asked |= _dotted(self.overrides or {})
         if idle := sorted(key for key in asked if key.startswith("data.") and key not in DATA_KEYS):
             raise InputError(
                 f"overrides: {', '.join(idle)} would change nothing of images in arrays",
@@ -227,7 +226,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         training = Training(self.recipe_, train, validation, module=module)
         epochs = self.recipe_.train.epochs
         self.history_: list[dict[str, Any]] = []
-        with track("training", epochs, "epochs") if self.verbose else nullcontext(_silent) as advance:
+        with track("training", epochs, "epochs") if self.verbose else nullcontext(lambda _: None) as advance:
             for event in training.events():
                 if isinstance(event, EpochDone):
                     self.history_.append(asdict(event))
@@ -300,6 +299,12 @@ def _split(images: ImageSet, recipe: Recipe) -> tuple[ImageSet, ImageSet | None]
     return images.take(kept), images.take(taken)
 
 
+def _dotted(overrides: Any) -> dict[str, Any]:
+    if isinstance(overrides, Mapping) and not any(isinstance(value, Mapping) for value in overrides.values()):
+        return dict(overrides)
+    raise InputError(f"overrides = {overrides!r}", hint='give values by dotted keys: {"train.epochs": 3}')
+
+
 def _on_cpu(predictor: Predictor) -> Predictor:
     module = copy.deepcopy(predictor.module).cpu()
     channels_last = predictor.memory_format == torch.channels_last
@@ -313,7 +318,3 @@ def _on_cpu(predictor: Predictor) -> Predictor:
         predictor.shift,
         predictor.without_eval,
     )
-
-
-def _silent(n: int) -> None:
-    """Show no progress."""

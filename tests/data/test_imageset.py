@@ -58,6 +58,18 @@ def test_take_keeps_images_labels_and_ids_together():
     assert part.provenance == whole.provenance
 
 
+def test_take_takes_a_mask():
+    whole = make()
+    assert whole.take(whole.labels == 1).ids.tolist() == whole.ids[whole.labels == 1].tolist()
+    assert len(whole.take(np.zeros(6, bool))) == len(whole.take([])) == 0
+
+
+@pytest.mark.parametrize("indices", [[6], [-1], [0.7], [[0, 1]], np.ones(5, bool)])
+def test_take_refuses_what_names_no_images(indices):
+    with pytest.raises(InputError, match="take no part of 6 images"):
+        make().take(indices)
+
+
 def test_fingerprint_is_the_content_and_not_the_memory_layout():
     one = make()
     transposed = np.asfortranarray(one.images)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -15,6 +16,45 @@ class SmallNet(nn.Module):
 
     def forward(self, images):
         return self.fc(self.bn(self.conv(images)).relu().mean((2, 3)))
+
+
+class Shuffled(nn.Module):
+    """Keeps the order of its pixels where no checkpoint sees it."""
+
+    def __init__(self, shape, classes):
+        super().__init__()
+        size = shape[0] * shape[1] * shape[2]
+        self.order, self.fc = self.drawn(size), nn.Linear(size, classes)
+
+    def drawn(self, size):
+        return torch.randperm(size)
+
+    def forward(self, images):
+        return self.fc(images.flatten(1)[:, self.order])
+
+
+class ShuffledByNumpy(Shuffled):
+    def drawn(self, size):
+        return torch.from_numpy(np.random.default_rng().permutation(size))
+
+
+class ShuffledWithASeed(Shuffled):
+    def drawn(self, size):
+        return torch.randperm(size, generator=torch.Generator().manual_seed(0))
+
+
+class Grown(Shuffled):
+    """Is wider each time."""
+
+    times = 0
+
+    def __init__(self, shape, classes):
+        super().__init__(shape, classes)
+        Grown.times += 1
+        self.register_buffer("grown", torch.zeros(Grown.times))
+
+    def drawn(self, size):
+        return torch.arange(size)
 
 
 def lazy(shape, classes):

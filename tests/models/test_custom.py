@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import pytest
 import torch
 from torch import nn
 
+import imagette
 from imagette.core.errors import InputError
 from imagette.models import build, verify
 from imagette.recipe import models as specs
@@ -59,6 +61,50 @@ def test_a_file_in_the_working_folder_is_found_and_its_faults_are_named(tmp_path
         build(specs.Custom(factory="my_broken_nets:net"), SHAPE, 10)
     (tmp_path / "my_fresh_nets.py").write_text("from models.own import SmallNet as Net\n")
     assert build(specs.Custom(factory="my_fresh_nets:Net"), SHAPE, 10)(torch.zeros(1, *SHAPE)).shape == (1, 10)
+
+
+def test_a_file_that_was_edited_is_read_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "my_edited_nets.py"
+    for number, width in enumerate((3, 50)):
+        file.write_text(
+            "from torch import nn\n"
+            "def net(shape, classes):\n"
+            f"    return nn.Sequential(nn.Flatten(), nn.Linear(64, {width}), nn.Linear({width}, classes))\n"
+        )
+        os.utime(file, (number, number))
+        assert build(specs.Custom(factory="my_edited_nets:net"), SHAPE, 10)[1].out_features == width
+
+
+def test_a_file_in_the_place_of_a_module(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my_filed_nets.py").write_text("from models.own import SmallNet as Net\n")
+    with pytest.raises(InputError) as error:
+        build(specs.Custom(factory="my_filed_nets.py:Net"), SHAPE, 10)
+    assert "name the module, not its file: my_filed_nets" in str(error.value.hint)
+
+
+@pytest.mark.parametrize("name", ["Shuffled", "ShuffledByNumpy", "Grown"])
+def test_a_factory_whose_modules_differ_in_what_is_not_saved(name, tmp_path):
+    recipe = Recipe.load("digits", ["train.epochs=1", "model.name=custom", f"model.factory=models.own:{name}"])
+    with pytest.raises(InputError, match=rf"models.own:{name}"):
+        imagette.train(recipe, runs=tmp_path, progress=False)
+    assert not [*tmp_path.iterdir()]
+
+
+def test_what_is_not_saved_but_always_the_same_is_fine(tmp_path):
+    asked = ["train.epochs=1", "model.name=custom", "model.factory=models.own:ShuffledWithASeed"]
+    run = imagette.train(Recipe.load("digits", asked), runs=tmp_path, progress=False)
+    assert imagette.load(run.path).test() == run.summary["test"]
+
+
+def test_a_state_that_cannot_be_written_back():
+    net = build(own("SmallNet"), SHAPE, 10)
+    net.register_buffer("ones", torch.ones(1).expand(64))
+    with pytest.raises(InputError, match="SmallNet cannot be written back"):
+        verify(net, SHAPE, 10)
 
 
 def test_lazy_layers_take_their_size_from_the_check():

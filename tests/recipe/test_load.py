@@ -175,6 +175,18 @@ def test_numbers_of_numpy_are_numbers() -> None:
     assert (type(recipe.train.epochs), type(recipe.optim.lr)) == (int, float)
 
 
+def test_one_text_is_no_list_of_overrides() -> None:
+    with pytest.raises(InputError, match=r"overrides is one text, 'train.epochs=3'"):
+        Recipe.load("digits", "train.epochs=3")
+
+
+def test_a_section_adds_to_the_keys_beside_it() -> None:
+    changed = {"train.seed": 5, "train": {"epochs": 3}, "train.batch_size": 7}
+    train = Recipe.load("digits").replace(**changed).train
+    assert (train.seed, train.epochs, train.batch_size) == (5, 3, 7)
+    assert changed["train"] == {"epochs": 3}
+
+
 def test_replace_checks_as_a_page_is_checked() -> None:
     recipe = Recipe.load("digits")
     changed = recipe.replace(**{"model.name": "lenet", "model.padding": 2, "train.epochs": 3})

@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import shutil
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -103,6 +104,32 @@ def test_a_shift_travels_with_the_run(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"evaluate.shift = 8"):
         imagette.train(recipe("evaluate.shift=8"), runs=tmp_path / "none", progress=False)
     assert not run_paths(tmp_path / "none")
+
+
+def test_the_callers_random_numbers_and_threads_stay_as_they_were(tmp_path: Path) -> None:
+    threads, before = torch.get_num_threads(), torch.get_rng_state()
+    run = imagette.train(recipe("train.epochs=1", f"train.threads={threads + 1}"), runs=tmp_path, progress=False)
+    imagette.extend(run.path, 1, progress=False)
+    imagette.within_budget("digits", 20, ["model.name=linear"])
+    assert torch.equal(torch.get_rng_state(), before)
+    assert torch.get_num_threads() == threads
+
+
+def test_a_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    run = imagette.train(recipe("train.epochs=1"), runs="~/runs", progress=False)
+    assert run.path.parent == tmp_path / "runs"
+    assert imagette.load(f"~/runs/{run.path.name}").path == run.path
+
+
+def test_streams_side_by_side_give_the_signals_back(tmp_path: Path) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    streams = [imagette.stream(recipe("train.epochs=1"), runs=tmp_path) for _ in range(2)]
+    assert all(next(one) for one in streams)
+    assert signal.getsignal(signal.SIGTERM) != before
+    for one in streams:
+        list(one)
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 def test_the_mistakes_are_all_listed_surest_first(finished: imagette.Run) -> None:

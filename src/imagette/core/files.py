@@ -41,6 +41,17 @@ def check_name(path: str | Path) -> None:
         ) from error
 
 
+def with_home(path: str | os.PathLike[str]) -> Path:
+    """Put the home folder in the place of a leading ``~``, as a shell does.
+
+    Example:
+        >>> with_home("~/runs") == Path.home() / "runs", with_home("runs")
+        (True, PosixPath('runs'))
+    """
+    path = Path(path)
+    return path.expanduser() if path.parts[:1] == ("~",) else path
+
+
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
     """Give a temporary path beside ``path`` that becomes it when the block ends well, and vanishes when not.

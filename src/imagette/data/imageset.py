@@ -106,9 +106,21 @@ class ImageSet:
         """Give the images at these indices, in this order, with the same classes and history.
 
         Args:
-            indices: (M,) whole numbers from 0 to N − 1.
+            indices: (M,) whole numbers from 0 to N − 1, or a mask (N,) of booleans.
+
+        Raises:
+            InputError: for anything else.
         """
-        chosen = np.asarray(indices, dtype=np.int64)
+        chosen = np.asarray(indices)
+        if chosen.dtype == bool and chosen.shape == (len(self),):
+            chosen = np.flatnonzero(chosen)
+        whole = not chosen.size or np.issubdtype(chosen.dtype, np.integer)
+        if chosen.ndim != 1 or not whole or (chosen.size and not 0 <= chosen.min() <= chosen.max() < len(self)):
+            raise InputError(
+                f"indices of type {chosen.dtype} and shape {chosen.shape} take no part of {len(self):,} images",
+                hint=f"give whole numbers from 0 to {len(self) - 1}, or a mask of {len(self)} booleans",
+            )
+        chosen = chosen.astype(np.int64)
         return replace(self, images=self.images[chosen], labels=self.labels[chosen], ids=self.ids[chosen])
 
     def note(self, text: str) -> ImageSet:

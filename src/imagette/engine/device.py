@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import metadata
@@ -16,6 +17,8 @@ from imagette.core.errors import EnvironmentFault
 from imagette.engine import allocator, denormals
 
 PACKAGES = ("imagette", "torch", "numpy", "scikit-learn", "pillow", "pydantic", "safetensors", "matplotlib", "click")
+
+_TURN = threading.RLock()
 
 
 def pick(name: str) -> torch.device:
@@ -132,6 +135,24 @@ def threads(count: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Give torch its random numbers and its threads back in the end, and let trainings in several threads take turns.
+
+    A training seeds torch's generators, of which a process has one for each device.
+
+    Example:
+        >>> before = torch.get_rng_state()
+        >>> with undisturbed():
+        ...     _ = torch.manual_seed(0)
+        >>> torch.equal(torch.get_rng_state(), before)
+        True
+    """
+    gpus = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()  # type: ignore[no-untyped-call]
+    with _TURN, torch.random.fork_rng(list(gpus)), threads(0):
+        yield
 
 
 def ready(threads: int) -> None:

@@ -261,9 +261,9 @@ class Training:
         return self.best_weights or states.copied(self.evaluated)
 
     def predictor(self) -> Predictor:
-        """Give the predictor of the weights that the run ends with."""
+        """Give the predictor of the weights that the run ends with, its module in evaluation mode."""
         self.evaluated.load_state_dict(self.weights())
-        return self._predictor(self.evaluated)
+        return self._predictor(self.evaluated.eval())
 
     def _predictor(self, module: nn.Module, views: bool = True) -> Predictor:
         return Predictor(

@@ -18,9 +18,10 @@ from imagette.data.imageset import ImageSet
 from imagette.engine.plan import Plan
 from imagette.engine.predictor import Preprocessing
 from imagette.models.blocks import Chain, Shape
+from imagette.models.custom import refuse_unsaved_state
 from imagette.models.dry import dry_run, said
 from imagette.models.linear import LinearByHand
-from imagette.recipe.models import ModelSpec
+from imagette.recipe.models import Custom, ModelSpec
 from imagette.recipe.schema import Recipe
 
 SOME_PIXELS = 1 << 26  # that a computed stem is shown: 2,000 images of 3×105×105
@@ -41,6 +42,8 @@ def seeded(spec: ModelSpec, seed: int, images: ImageSet, preprocessing: Preproce
     """
     torch.manual_seed(seed)
     module = models.build(spec, images.shape, len(images.classes))
+    if isinstance(spec, Custom):
+        refuse_unsaved_state(module, spec, images.shape, len(images.classes))
     mean, std = torch.tensor(preprocessing.mean), torch.tensor(preprocessing.std)
 
     def some_images(n: int) -> Tensor:

@@ -89,7 +89,7 @@ def build(spec: ModelSpec, shape: Shape, classes: int) -> nn.Module:
         >>> build(specs.LeNet(), (1, 8, 8), 10)
         Traceback (most recent call last):
         imagette.core.errors.InputError: model 'lenet' needs images of at least 16x16 pixels; received 8x8
-          hint: take a model for smaller images (imagette models list), or enlarge your own with data.size=16
+          hint: take a model for smaller images (imagette models list), or enlarge yours: files with data.size=16
     """
     if classes < 2:
         raise InputError(f"a classifier needs at least 2 classes; received {classes}")
@@ -97,7 +97,8 @@ def build(spec: ModelSpec, shape: Shape, classes: int) -> nn.Module:
     if min(shape[1:]) < least:
         raise InputError(
             f"model {spec.name!r} needs images of at least {least}x{least} pixels; received {shape[1]}x{shape[2]}",
-            hint=f"take a model for smaller images (imagette models list), or enlarge your own with data.size={least}",
+            hint="take a model for smaller images (imagette models list), "
+            f"or enlarge yours: files with data.size={least}",
         )
     return FAMILIES[type(spec)].build(spec, shape, classes)
 

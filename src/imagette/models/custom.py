@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -17,6 +18,7 @@ from imagette.models.blocks import Shape
 from imagette.models.dry import dry_run, said
 from imagette.recipe import models as specs
 
+_written: dict[str, int] = {}  # when the files of modules were changed: one edited since is read again
 CONVENTION = "it is called as callable(shape=(C, H, W), classes=K) and returns a torch.nn.Module"
 
 
@@ -37,7 +39,8 @@ def custom(spec: specs.Custom, shape: Shape, classes: int) -> nn.Module:
     if not spec.factory:
         raise InputError(
             "model.factory is empty: the model 'custom' is not known here",
-            hint="set model.factory=package.module:callable, or give the module: imagette.train(recipe, model=module)",
+            hint="set model.factory=package.module:callable, or give the module itself: "
+            "imagette.train(…, model=module), imagette.load(…, model=module), ImageClassifier(module)",
         )
     module_name, _, path = spec.factory.partition(":")
     factory = _attribute(_import(module_name), path)
@@ -49,7 +52,7 @@ def custom(spec: specs.Custom, shape: Shape, classes: int) -> nn.Module:
 
 
 def verify(module: object, shape: Shape, classes: int) -> nn.Module:
-    """Check with two black images that a module can be trained: float images in, logits out, also in training mode.
+    """Check with two images that a module can be trained: float images in, logits out, also in training mode.
 
     Args:
         module: what should be a ``torch.nn.Module``; its weights and its mode stay as they are.
@@ -81,9 +84,41 @@ def verify(module: object, shape: Shape, classes: int) -> nn.Module:
             f"the state of {name} holds more than tensors: {', '.join(strange)}",
             hint="a checkpoint keeps tensors only: do without get_extra_state, or register a buffer",
         )
+    try:
+        module.load_state_dict({key: value.clone() for key, value in module.state_dict().items()})
+    except RuntimeError as error:
+        raise InputError(f"the state of {name} cannot be written back from a checkpoint: {said(error)}") from error
     if not any(parameter.requires_grad for parameter in module.parameters()):
         raise InputError(f"{name} has no parameter that can be trained")
     return module
+
+
+def refuse_unsaved_state(module: nn.Module, spec: specs.Custom, shape: Shape, classes: int) -> None:
+    """Refuse a factory whose modules differ in more than what a checkpoint keeps of them, as in an order drawn by lot.
+
+    A module that is made anew from its saved weights, to be tested or served, would be another one.
+
+    Args:
+        module: that the factory made.
+        spec: names the factory.
+        shape: (C, H, W) of an image.
+        classes: K.
+
+    Raises:
+        InputError: when a second module with the weights of the first one gives other answers.
+    """
+    twin = custom(spec, shape, classes)
+    try:
+        twin.load_state_dict(module.state_dict())
+    except RuntimeError as error:
+        raise InputError(f"model.factory: {spec.factory} makes another model each time: {said(error)}") from error
+    once, again, rebuilt = (dry_run(net, 2, shape).double() for net in (module, module, twin))
+    if torch.equal(once, again) and not torch.allclose(once, rebuilt, rtol=1e-3, atol=1e-5, equal_nan=True):
+        raise InputError(
+            f"model.factory: two modules of {spec.factory} with the same weights give answers that differ by up to "
+            f"{(once - rebuilt).abs().max():.2g}; they hold something that a checkpoint does not keep",
+            hint="what is drawn by lot belongs into a buffer: self.register_buffer(name, tensor); or draw with a seed",
+        )
 
 
 def _check_logits(name: str, output: object, shape: Shape, classes: int) -> None:
@@ -104,12 +139,21 @@ def _import(name: str) -> ModuleType:
         sys.path.insert(0, here)
     importlib.invalidate_caches()  # the file may be younger than this process
     try:
-        return importlib.import_module(name)
+        module = importlib.import_module(name)
+        if _written.setdefault(name, written := _time_of(module)) != written:
+            _written[name] = written
+            module = importlib.reload(module)
     except Exception as error:
-        raise InputError(
-            f"model.factory: {name} cannot be imported: {said(error)}",
-            hint=f"run from the folder that holds it (now {here}), or install its package",
-        ) from error
+        hint = f"run from the folder that holds it (now {here}), or install its package"
+        hint = f"name the module, not its file: {name.removesuffix('.py')}" if name.endswith(".py") else hint
+        raise InputError(f"model.factory: {name} cannot be imported: {said(error)}", hint=hint) from error
+    return module
+
+
+def _time_of(module: ModuleType) -> int:
+    """Tell when the file of a module was changed; 0 for one that cannot be read again, as a running script."""
+    file = Path(getattr(module.__spec__, "origin", None) or "")
+    return file.stat().st_mtime_ns if file.is_file() else 0
 
 
 def _attribute(module: ModuleType, path: str) -> Any:

@@ -1,4 +1,4 @@
-"""A pass of black images through a module, which leaves the module as it was."""
+"""A pass of noise through a module, which leaves the module as it was."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from imagette.models import modes
 def dry_run(
     module: nn.Module, n: int, shape: tuple[int, int, int], training: bool = False, by_pixels: bool = False
 ) -> Any:
-    """Run n black images through a module in its own precision and on its own device.
+    """Run n images of noise, always the same, through a module in its own precision and on its own device.
 
     Args:
         module: its weights, statistics and mode stay as they are.
@@ -37,7 +37,7 @@ def dry_run(
     like = next(module.parameters(), torch.empty(0))
     channels, *sides = shape
     size = (n, *sides, channels) if by_pixels else (n, *shape)
-    images = torch.zeros(size, dtype=like.dtype, device=like.device)
+    images = torch.rand(size, generator=torch.Generator().manual_seed(0)).to(like)
     images = images.permute(0, 3, 1, 2) if by_pixels else images
     try:
         with torch.no_grad(), torch.random.fork_rng([]), modes.kept(module):

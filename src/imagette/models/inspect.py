@@ -43,7 +43,7 @@ class LayerRow:
 
 
 def layer_table(module: nn.Module, shape: Shape) -> list[LayerRow]:
-    """List the layers of a module in the order in which one black image leaves them.
+    """List the layers of a module in the order in which an image leaves them.
 
     A layer is a module without children, or one with parameters or arithmetic of its own: so the parameters sum to
     the module's, and the multiply-adds to the pass's. A layer that is used several times is one row. The module runs

@@ -78,6 +78,8 @@ def resolve(target: Target, overrides: Sequence[str] = (), strength: Strength = 
         >>> resolve("digits", ["optim.lr=0.02"]).origins["optim.lr"]
         'command line'
     """
+    if isinstance(overrides, str):
+        raise InputError(f"overrides is one text, {overrides!r}", hint=f"give a list: [{overrides!r}]")
     target = _text(target)
     file = _page_of(target)
     if strength not in (found := strengths(target)):
@@ -197,6 +199,8 @@ def _nest(assignments: Iterable[tuple[str, Any]]) -> Page:
         section, dot, inner = key.partition(".")
         if dot and isinstance(page.setdefault(section, {}), dict):
             page[section][inner] = value
+        elif isinstance(value, dict):
+            page[section] = {**page[section], **value} if isinstance(page.get(section), dict) else {**value}
         else:
             page[section] = value
     return page

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
@@ -232,7 +232,7 @@ class Recipe(Section):
     def load(
         cls,
         target: str | os.PathLike[str],
-        overrides: tuple[str, ...] | list[str] = (),
+        overrides: Sequence[str] = (),
         strength: Strength = "fast",
     ) -> Recipe:
         """Load a recipe by name, from a TOML file or a run's folder, or for a path to your own images.

@@ -11,6 +11,7 @@ from typing import Any
 
 from imagette.core.errors import InputError
 from imagette.data import load as data
+from imagette.engine import device
 from imagette.engine.estimate import Estimate, estimate
 from imagette.optim.schedules import bounds
 from imagette.recipe.load import strengths
@@ -23,6 +24,7 @@ LEAST = 0.5  # share of its epochs that a recipe must be given: with fewer, a fa
 MOST = 3.0  # times its epochs; more would hardly help
 
 
+@device.undisturbed()
 def within_budget(target: str | os.PathLike[str], seconds: float, overrides: Sequence[str] = ()) -> Recipe:
     """Choose a recipe's strength and epochs so that training and testing take a given time here.
 
@@ -51,7 +53,7 @@ def within_budget(target: str | os.PathLike[str], seconds: float, overrides: Seq
     if any(text.partition("=")[0].strip() == "train.epochs" for text in overrides):
         raise InputError("a budget decides train.epochs, and it was given too", hint="leave one of them out")
     end = time.perf_counter() + FILLED * seconds - REPORT
-    fast, *stronger = [Recipe.load(target, list(overrides), strength) for strength in strengths(target)]
+    fast, *stronger = [Recipe.load(target, overrides, strength) for strength in strengths(target)]
     splits = data.load(fast.data)
     chosen, costs = fast, estimate(fast, splits)
     for recipe in stronger:  # on the same images

@@ -16,7 +16,7 @@ from torch import nn
 
 from imagette.core.console import say
 from imagette.core.errors import InputError
-from imagette.core.files import check_name
+from imagette.core.files import check_name, with_home
 from imagette.data import load as data
 from imagette.data.catalog import CATALOG
 from imagette.data.splits import Splits
@@ -34,7 +34,7 @@ PathLike = str | os.PathLike[str]
 
 
 def stream(recipe: Recipe | PathLike, *, model: nn.Module | None = None, runs: PathLike = "runs") -> Iterator[RunEvent]:
-    """Train a recipe in a new run folder, event by event.
+    """Train a recipe in a new run folder, event by event. Torch's random numbers are then those of the training.
 
     Args:
         recipe: a recipe, or the name, TOML file or path to images that stands for one.
@@ -60,7 +60,8 @@ def stream(recipe: Recipe | PathLike, *, model: nn.Module | None = None, runs: P
     if model is not None:
         recipe = recipe.replace(**{"model.name": "custom"})
     recipe = _absolute(recipe)
-    check_writable(Path(runs))
+    root = with_home(runs)
+    check_writable(root)
     clock = _Clock()
     splits = data.load(recipe.data)
     recipe = _pinned(recipe, splits)
@@ -68,11 +69,12 @@ def stream(recipe: Recipe | PathLike, *, model: nn.Module | None = None, runs: P
     plan = probe.decided(recipe, splits.train) if model is None else None
     training = Training(recipe, splits.train, splits.validation, plan, model)
     clock.split("prepare")
-    folder = RunFolder.create(Path(runs), recipe, _environment(training.plan, splits))
+    folder = RunFolder.create(root, recipe, _environment(training.plan, splits))
     with folder.lock():
         yield from Session(Run(folder.path, model), splits, training, clock.seconds).events()
 
 
+@device.undisturbed()
 def train(
     recipe: Recipe | PathLike, *, model: nn.Module | None = None, runs: PathLike = "runs", progress: bool = True
 ) -> Run:
@@ -97,6 +99,7 @@ def train(
     return show(stream(recipe, model=model, runs=runs), visible=progress)
 
 
+@device.undisturbed()
 def resume(path: PathLike, *, epochs: int | None = None, model: nn.Module | None = None, progress: bool = True) -> Run:
     """Go on with an interrupted run, bit for bit as if it had never stopped; a finished one is left as it is.
 
@@ -121,6 +124,7 @@ def resume(path: PathLike, *, epochs: int | None = None, model: nn.Module | None
     return show(_resumed(folder, epochs, model), visible=progress)
 
 
+@device.undisturbed()
 def extend(
     path: PathLike,
     epochs: int,
@@ -234,7 +238,9 @@ def _extended(
         training.progress.early, training.progress.patient_from = False, training.progress.epoch
     clock.split("prepare")
     folder = RunFolder.create(
-        Path(runs or parent.path.parent), recipe, _environment(plan, splits) | {"extends": str(parent.path.resolve())}
+        with_home(runs or parent.path.parent),
+        recipe,
+        _environment(plan, splits) | {"extends": str(parent.path.resolve())},
     )
     for name in ("metrics.csv", "steps.csv"):
         if (parent.path / name).is_file():
@@ -286,7 +292,7 @@ def _git_commit() -> str | None:
 def _absolute(recipe: Recipe) -> Recipe:
     """Make paths absolute, so that the run's own recipe can be trained from anywhere."""
     paths = {f"data.{key}": getattr(recipe.data, key) for key in ("path", "test_path")}
-    changes = {key: str(Path(value).expanduser().resolve()) for key, value in paths.items() if value}
+    changes = {key: str(with_home(value).resolve()) for key, value in paths.items() if value}
     for value in changes.values():
         check_name(value)
     return recipe.replace(**changes) if changes else recipe

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from imagette.core.errors import InputError
-from imagette.core.files import atomic_write, check_name, exclusive, write_fault
+from imagette.core.files import atomic_write, check_name, exclusive, with_home, write_fault
 from imagette.core.registry import suggestion
 from imagette.recipe import load as recipes
 from imagette.recipe.schema import Recipe
@@ -136,7 +136,7 @@ def _by_number(path: Path) -> tuple[str, int]:
 
 
 def _existing(path: Path) -> Path:
-    for candidate in (path, Path("runs") / path):
+    for candidate in (path, Path("runs") / path, with_home(path)):
         if (candidate / "status.json").is_file():
             return candidate if candidate.name not in ("", "..") else candidate.resolve()
     root = path.parent if path.parent.is_dir() and path.parent != Path() else Path("runs")

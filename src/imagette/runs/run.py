@@ -126,7 +126,8 @@ class Run:
         channels_last = facts["channels_last"]
         layout = torch.channels_last if channels_last else torch.contiguous_format
         device = devices.present(self.environment["plan"]["device"])
-        module = module.to(device, memory_format=layout)  # type: ignore[call-overload]
+        # At rest in evaluation mode, so that threads which predict at the same time change nothing of each other's.
+        module = module.to(device, memory_format=layout).eval()  # type: ignore[call-overload]
         threads = min(facts["threads"], devices.cores())  # as recorded, for the last bits of a figure depend on it
         batch_size = self._recipe.evaluate.batch_size if self._recipe else facts["batch_size"]
         spec, without_eval = self.recipe.evaluate, self.recipe.traps.test_without_eval

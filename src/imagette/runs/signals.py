@@ -7,10 +7,15 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 from imagette.core.console import say
 
 ASKED_TO_STOP = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)  # SIGUSR1: a cluster scheduler's warning
+
+
+_running: list[Callable[[], None]] = []  # what the trainings of this process do at a signal; streams may interleave
+_before: dict[signal.Signals, Any] = {}  # the handlers of the time when there was none
 
 
 @contextmanager
@@ -23,14 +28,19 @@ def stop_on_signals(stop: Callable[[], None]) -> Iterator[None]:
         yield
         return
 
-    def first(number: int, _: FrameType | None) -> None:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        say(f"{signal.Signals(number).name}: stopping when nothing is lost by it (Ctrl-C again ends at once)")
-        stop()
-
-    before = {number: signal.signal(number, first) for number in ASKED_TO_STOP}
+    if not _running:
+        _before.update((number, signal.signal(number, _first)) for number in ASKED_TO_STOP)
+    _running.append(stop)
     try:
         yield
     finally:
-        for number, handler in before.items():
+        _running.remove(stop)
+        for number, handler in _before.items() if not _running else ():
             signal.signal(number, handler)
+
+
+def _first(number: int, _: FrameType | None) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    say(f"{signal.Signals(number).name}: stopping when nothing is lost by it (Ctrl-C again ends at once)")
+    for stop in _running:
+        stop()

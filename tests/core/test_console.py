@@ -40,6 +40,11 @@ def test_a_message_is_not_markup_and_is_never_wrapped(capsys: pytest.CaptureFixt
     assert capsys.readouterr().err == message + "\n"
 
 
+def test_a_message_commands_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    console.say("HTTP 404 \x1b[31mRED\x07\nand on")
+    assert capsys.readouterr().err == "HTTP 404 \\x1b[31mRED\\x07\nand on\n"
+
+
 @pytest.mark.parametrize("place", ["a full disk", "a pipe without a reader"])
 def test_work_goes_on_where_nobody_reads(place: str) -> None:
     reads, writes = os.pipe()

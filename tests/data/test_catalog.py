@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+import zipfile
 from dataclasses import replace
 
 import numpy as np
@@ -13,8 +14,9 @@ import pytest
 
 from data import server as web
 from imagette.core.errors import EnvironmentFault, InputError
-from imagette.data import audit, fetch, packages, store
+from imagette.data import archives, audit, fetch, packages, store
 from imagette.data.catalog import CATALOG, entry
+from imagette.data.checks import Mismatch
 from imagette.data.sources import READERS
 
 
@@ -234,10 +236,27 @@ def test_verify_finds_an_import_whose_pixels_were_exchanged(mine):
         audit.check(SMALL)
 
 
-def test_a_cache_that_cannot_be_written_says_so(mine, tmp_path, monkeypatch):
+def test_a_cache_that_cannot_be_written_says_so_and_stops_nothing(mine, tmp_path, monkeypatch, capsys):
     (tmp_path / "file").touch()
     monkeypatch.setenv("IMAGETTE_CACHE", str(tmp_path / "file/cache"))
-    assert "cannot be written" in failure()
+    train, _ = fetch.obtain(SMALL)
+    assert len(train) == web.TRAIN
+    assert "small will not be kept: " in (said := capsys.readouterr().err)
+    assert "cannot be written" in said
+
+
+def test_a_folder_that_cannot_be_read_is_one_more_reason(mine, tmp_path, monkeypatch):
+    monkeypatch.setenv("IMAGETTE_DATA", str(tmp_path / ("x" * 300)))
+    assert "File name too long" in failure()
+
+
+def test_a_name_that_is_no_text_is_damage(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.whl", "w") as archive:
+        archive.writestr("é.txt", "")
+    whole = (tmp_path / "a.whl").read_bytes()
+    (tmp_path / "a.whl").write_bytes(whole.replace("é".encode(), b"\xff\xff"))
+    with pytest.raises(Mismatch, match=r"a\.whl: cut off or damaged"):
+        archives.members(tmp_path / "a.whl", web.bundle().files)
 
 
 def test_data_modules_start_without_torch(mine):

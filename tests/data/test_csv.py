@@ -382,9 +382,23 @@ def test_a_column_called_split_divides_the_images(tmp_path):
     assert "notes" not in parts.train.provenance
     splits = load(Data(path=str(tmp_path / "a.csv")))
     assert splits.test.ids.tolist() == ["2.png"]
-    other = csv.read(written(tmp_path / "b.csv", ["path,label,split", *rows[:3], "3.png,a,7"]), Wanted())
+    rows = ["0.png,a,1", "1.png,b,2", "2.png,b,1", "3.png,a,7"]  # a column of something else
+    other = csv.read(written(tmp_path / "b.csv", ["path,label,set", *rows]), Wanted())
     assert len(other.train) == 4
-    assert "not used: column split" in str(other.train.provenance["notes"])
+    assert "not used: column set" in str(other.train.provenance["notes"])
+
+
+@pytest.mark.parametrize("cell", ["tset", ""])
+def test_a_part_that_is_none_is_refused(tmp_path, cell):
+    numbered(tmp_path, 3)
+    path = written(tmp_path / "a.csv", ["path,label,split", "0.png,a,train", f"1.png,b,{cell}", "2.png,b,test"])
+    assert f"a.csv:3: split {cell!r} is no part" in fault(path)
+
+
+def test_pixels_in_a_column_of_paths_are_no_path(tmp_path):
+    path = written(tmp_path / "a.csv", ["image,label", f"{' '.join(map(str, range(2000)))},a"])
+    assert "a.csv:2: no image file '0 1 2" in fault(path)
+    assert len(fault(path)) < 300
 
 
 def test_a_label_that_stands_last_without_a_header_is_no_pixel(tmp_path):

@@ -3,6 +3,8 @@
 import json
 import os
 import re
+import subprocess
+import sys
 import tarfile
 import threading
 from itertools import islice
@@ -278,28 +280,64 @@ def test_a_catalog_set_keeps_its_own_test_images():
     assert load(Data(name="digits")).test.fingerprint == splits.test.fingerprint
 
 
-def forget(folder) -> None:
-    """Damage every image, under the same size and time."""
-    for file in folder.rglob("*.png"):
-        times = file.stat()
-        file.write_bytes(b"?" * times.st_size)
-        os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+def exchange_in_the_cache(images) -> None:
+    """Put other images in the place of the one import that is kept."""
+    (kept,) = (cache_folder() / "imports").glob("*.npz")
+    with np.load(kept) as arrays:
+        np.savez(kept, **(dict(arrays) | {"images": np.full_like(arrays["images"], images)}))
 
 
 def test_the_second_load_reads_no_image(pictures):
-    first = load(data(pictures))
-    forget(pictures)
-    assert load(data(pictures)).train.fingerprint == first.train.fingerprint
+    load(data(pictures))
+    exchange_in_the_cache(7)
+    assert np.unique(load(data(pictures)).train.images).tolist() == [7]
+
+
+def test_files_that_change_places_or_contents_under_one_size_and_time_are_imported_anew(tmp_path):
+    for name, value in {"cat": 10, "dog": 240}.items():
+        (tmp_path / "swapped" / name).mkdir(parents=True)
+        for i in range(10):
+            file = tmp_path / "swapped" / name / f"{i}.bmp"
+            Image.new("L", (6, 6), value).save(file)
+            os.utime(file, (0, 0))
+
+    def brightness_of_cats() -> float:
+        train = load(data(tmp_path / "swapped")).train
+        return float(train.images[train.labels == 0].mean())
+
+    assert brightness_of_cats() == 10
+    for old, new in (("cat", "x"), ("dog", "cat"), ("x", "dog")):
+        (tmp_path / "swapped" / old).rename(tmp_path / "swapped" / new)
+    assert brightness_of_cats() == 240
+    for file in (tmp_path / "swapped" / "cat").iterdir():
+        Image.new("L", (6, 6), 99).save(file)
+        os.utime(file, (0, 0))
+    assert brightness_of_cats() == 99
 
 
 def test_a_cache_that_cannot_be_locked_is_still_read(pictures):
-    first = load(data(pictures))
-    forget(pictures)
+    load(data(pictures))
+    exchange_in_the_cache(7)
     for lock in (cache_folder() / "imports").glob("*.lock"):
         lock.unlink()
     for kept in (cache_folder() / "imports").glob("*.npz"):
         (kept.parent / f"{kept.stem.split('-')[0]}.lock").mkdir()
-    assert load(data(pictures)).train.fingerprint == first.train.fingerprint
+    assert np.unique(load(data(pictures)).train.images).tolist() == [7]
+
+
+def test_whoever_waits_for_an_import_is_told_so(pictures, capsys):
+    load(data(pictures))
+    (lock,) = (cache_folder() / "imports").glob("*.lock")
+    (kept,) = (cache_folder() / "imports").glob("*.npz")
+    kept.unlink()
+    program = "import sys; from imagette.core.files import exclusive; from pathlib import Path\n"
+    program += "with exclusive(Path(sys.argv[1]), 'it'): print('held', flush=True); sys.stdin.read()"
+    command = [sys.executable, "-c", program, str(lock)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == "held\n"
+        threading.Timer(0.5, other.stdin.close).start()
+        load(data(pictures))
+    assert re.search(r"the import of .*pictures is in use by .*; waiting for it", capsys.readouterr().err)
 
 
 def test_a_changed_added_or_removed_file_is_imported_anew(pictures):

@@ -46,6 +46,15 @@ def test_a_compressed_file_is_read(tmp_path):
     assert np.array_equal(found["zeros"], array)
 
 
+@pytest.mark.parametrize("size", [100, LARGE])
+def test_a_damaged_header_is_damage(tmp_path, size):
+    np.savez(tmp_path / "a.npz", images=np.zeros((size, 1), np.uint8))
+    whole = (tmp_path / "a.npz").read_bytes()
+    (tmp_path / "a.npz").write_bytes(whole.replace(b"), }", b"(, }", 1))
+    with pytest.raises((ValueError, *mapped.ZIP_DAMAGE)):
+        mapped.read_npz(tmp_path / "a.npz")
+
+
 def test_a_byte_that_changed_in_a_mapped_file_is_found(tmp_path):
     file = colours(tmp_path / "a.npz")
     with file.open("r+b") as opened:

@@ -106,6 +106,11 @@ def test_a_client_that_fails_tells_why(tmp_path, monkeypatch):
     assert "npm failed: npm error 404 no such package" in reason(NPM)
 
 
+def test_a_client_that_speaks_no_utf8_tells_why_too(tmp_path, monkeypatch):
+    program(tmp_path, monkeypatch, "npm", "printf 'npm error \\377' >&2; exit 1")
+    assert "npm failed: npm error \ufffd" in reason(NPM)
+
+
 def test_a_client_that_hangs_is_stopped(tmp_path, monkeypatch):
     monkeypatch.setenv("IMAGETTE_TIMEOUT", "0.02")
     program(tmp_path, monkeypatch, "npm", "exec sleep 60")

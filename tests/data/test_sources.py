@@ -219,6 +219,25 @@ def test_a_server_without_ranges_starts_anew(bad):
     assert_right(fetch_from(bad))
 
 
+def test_a_server_that_refuses_ranges_is_asked_for_the_whole(bad):
+    bad.script[web.IMAGES] = [web.cut(100_000), web.status(403), web.send_all]
+    assert_right(fetch_from(bad))
+    assert [asked for name, asked in bad.requests if name == web.IMAGES] == ["", "bytes=100000-", ""]
+
+
+def test_what_was_brought_is_kept_while_a_server_is_busy(bad):
+    bad.script[web.IMAGES] = [web.cut(100_000), web.status(429)]
+    assert "HTTP 429" in failure(bad)
+    bad.script[web.IMAGES] = [web.send]
+    assert_right(fetch_from(bad))
+    assert bad.requests[-len(web.NAMES)] == (web.IMAGES, "bytes=100000-")
+
+
+def test_nothing_left_to_send_is_no_answer_to_a_first_request(bad):
+    bad.script[web.IMAGES] = [web.status(416)]
+    assert "HTTP 416" in failure(bad)
+
+
 def test_what_is_left_of_another_file_is_thrown_away(good, tmp_path):
     left = tmp_path / "cache/catalog/small/downloads" / f"{web.IMAGES}.part"
     left.parent.mkdir(parents=True)
@@ -248,9 +267,10 @@ def test_offline_asks_nobody(good, monkeypatch):
     assert good.requests == []
 
 
-def test_a_silly_time_out_is_refused(good, monkeypatch):
-    monkeypatch.setenv("IMAGETTE_TIMEOUT", "soon")
-    with pytest.raises(Exception, match="IMAGETTE_TIMEOUT='soon' is not a positive number of seconds") as caught:
+@pytest.mark.parametrize("seconds", ["soon", "0", "1e12"])
+def test_a_silly_time_out_is_refused(good, monkeypatch, seconds):
+    monkeypatch.setenv("IMAGETTE_TIMEOUT", seconds)
+    with pytest.raises(Exception, match=f"IMAGETTE_TIMEOUT='{seconds}' is not a number of seconds up to") as caught:
         fetch_from(good)
     assert caught.value.exit_code == 2
 

@@ -12,6 +12,7 @@ from imagette.articles.published import chosen, folder
 from imagette.articles.table import Measured, Row
 from imagette.core.console import say
 from imagette.core.errors import Diverged, ImagetteError, InputError, Interrupted
+from imagette.core.files import with_home
 from imagette.data import catalog
 from imagette.data.fetch import ANY
 from imagette.recipe.schema import Recipe
@@ -97,7 +98,7 @@ def reproduce(
 def _check_places(data: Mapping[str, str]) -> None:
     for name, path in data.items():
         catalog.entry(name)  # refuses a name that does not exist
-        if not Path(path).expanduser().exists():
+        if not with_home(path).exists():
             raise InputError(
                 f"data for {name}: no file or folder {path!r}",
                 hint="images of your own; the publishers' files are found by IMAGETTE_DATA",
@@ -117,7 +118,7 @@ def _adapted(recipe: Recipe, quick: bool, epochs: int | None, data: Mapping[str,
         changes["schedule.restarts"] = tuple(at for at in restarts if at)
         changes["schedule.warmup"] = recipe.schedule.warmup * epochs / full  # else it might not end
     if recipe.data.name in data:
-        changes["data.path"] = str(Path(data[recipe.data.name]).expanduser().resolve())
+        changes["data.path"] = str(with_home(data[recipe.data.name]).resolve())
     return recipe.replace(**changes) if changes else recipe
 
 

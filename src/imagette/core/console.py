@@ -54,9 +54,9 @@ def counted(number: int, noun: str) -> str:
 
 
 def say(text: str) -> None:
-    """Print one line for the person at the terminal, on standard error; work goes on where that cannot be written."""
+    """Print a message for the person at the terminal, on standard error; work goes on where that cannot be written."""
     with suppress(OSError, ValueError):  # the latter of a stream that has been closed
-        stderr().print(text, markup=False)
+        stderr().print("\n".join(map(inert, text.splitlines())), markup=False)
 
 
 @contextmanager

@@ -6,12 +6,12 @@ import errno
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from imagette.core.console import inert
+from imagette.core.console import inert, say
 from imagette.core.errors import EnvironmentFault, InputError
 
 
@@ -145,6 +145,26 @@ def exclusive(path: Path, what: str, timeout: float = -1) -> Iterator[None]:
         with suppress(OSError):
             owner.unlink()
         lock.release()
+
+
+@contextmanager
+def in_turn(path: Path, what: str) -> Iterator[None]:
+    """Hold a lock file, for which whoever has to wait is told so.
+
+    Args:
+        path: the lock file.
+        what: what is guarded, for the message.
+
+    Raises:
+        EnvironmentFault: when the lock file cannot be made.
+    """
+    with ExitStack() as held:
+        try:
+            held.enter_context(exclusive(path, what, timeout=0))
+        except InputError as error:
+            say(f"{error.message}; waiting for it")
+            held.enter_context(exclusive(path, what))
+        yield
 
 
 def _me() -> str:

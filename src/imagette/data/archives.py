@@ -24,7 +24,7 @@ except ImportError:  # some Pythons are built without it; tarfile then says so w
 LIMIT = 1 << 31  # bytes that an archive may unpack to, wanted or not
 AR = b"!<arch>\n"  # the first bytes of a Debian package
 AR_HEADER = struct.Struct("16s32x10s2x")  # of every part: its name, date and owner, size, an end mark
-DAMAGE = (*ZIP_DAMAGE, tarfile.TarError, LZMAError)
+DAMAGE = (*ZIP_DAMAGE, tarfile.TarError, LZMAError, ValueError, OverflowError, MemoryError)
 Members = Iterator[tuple[str, int, bool, IO[bytes] | None]]  # name, claimed size, neither link nor device, content
 
 

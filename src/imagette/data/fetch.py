@@ -7,8 +7,8 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from imagette.core.console import say
-from imagette.core.errors import InputError
-from imagette.core.files import exclusive
+from imagette.core.errors import EnvironmentFault
+from imagette.core.files import in_turn
 from imagette.core.registry import unknown
 from imagette.data import audit, digits, sources, store
 from imagette.data.catalog import entry as catalog_entry
@@ -52,7 +52,11 @@ def obtain(entry: Entry, division: str = ANY) -> Pair:
     kept = _kept(entry, divisions)
     if kept:
         return kept
-    with _alone(entry):
+    with ExitStack() as held:
+        try:
+            held.enter_context(_alone(entry))
+        except EnvironmentFault as fault:  # a cache that cannot be written costs time, and stops nothing
+            say(f"{entry.name} will not be kept: {fault.message}")
         return _kept(entry, divisions) or _import(entry, division)  # while this one waited, another may have fetched it
 
 
@@ -99,13 +103,7 @@ def _kept(entry: Entry, divisions: tuple[str, ...]) -> Pair | None:
 @contextmanager
 def _alone(entry: Entry) -> Iterator[None]:
     """Let one process at a time fetch; the others are told that they wait."""
-    lock, what = store.folder(entry) / "lock", f"{entry.name} is being fetched: its cache"
-    with ExitStack() as held:
-        try:
-            held.enter_context(exclusive(lock, what, timeout=0))
-        except InputError as error:
-            say(f"{error.message}; waiting for it")
-            held.enter_context(exclusive(lock, what))
+    with in_turn(store.folder(entry) / "lock", f"{entry.name} is being fetched: its cache"):
         for abandoned in store.folder(entry).glob(".*.tmp"):  # by a process that was killed while it wrote
             abandoned.unlink()
         yield
@@ -115,7 +113,10 @@ def _import(entry: Entry, division: str) -> Pair:
     found = sources.find(entry, division, store.downloads(entry))
     provenance = _provenance(entry, found.bundle.division, found.source, found.bundle.files)
     pair = _pair(entry, found.train, found.test, provenance)
-    store.save(entry, found.bundle.division, pair)
+    try:
+        store.save(entry, found.bundle.division, pair)
+    except EnvironmentFault as fault:
+        say(f"{entry.name} is not kept: {fault.message}")
     say(f"{entry.name}: {len(pair[0]):,} training and {len(pair[1]):,} test images from {found.source}")
     if found.bundle.division != entry.divisions[0]:
         say(f"{entry.name}: divided as {found.bundle.division} divides it, not as {entry.divisions[0]}; runs record it")

@@ -26,6 +26,7 @@ PROGRESS = 0.01  # of the file, that a try has to bring to be followed by anothe
 SLOWEST = 1024  # bytes in one time-out: a server that gives less is stalled
 PACKED = (".gz", ".tgz")
 OK, PARTIAL, UNSATISFIABLE = 200, 206, 416
+LATER = (408, 429)  # what a server says that could not give it just now
 
 
 class _Broken(Unavailable):
@@ -60,7 +61,7 @@ def download(url: str, target: Path, file: File, accept: Callable[[Path], object
             try:
                 accept(part)
             except Mismatch:
-                part.unlink()
+                part.unlink(missing_ok=True)
                 if last_try or not resumed:
                     raise
             else:
@@ -86,11 +87,14 @@ def _transfer(url: str, part: Path, file: File) -> bool:
     return began > 0
 
 
-def _request(url: str, part: Path, file: File, advance: Callable[[int], None]) -> None:
-    start = _size(part)
+def _request(url: str, part: Path, file: File, advance: Callable[[int], None], whole: bool = False) -> None:
+    start = 0 if whole else _size(part)
     response = _open(url, start)
     try:
-        if response.status == UNSATISFIABLE:  # nothing is left to send: the digest decides
+        if response.status == UNSATISFIABLE and start:  # nothing is left to send: the digest decides
+            return
+        if start and 400 <= response.status < 500 and response.status not in LATER:  # it may mind the range only
+            _request(url, part, file, advance, whole=True)
             return
         if response.status not in (OK, PARTIAL):
             raise Unavailable(f"HTTP {response.status} {response.reason or ''}".rstrip())

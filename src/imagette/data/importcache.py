@@ -14,7 +14,7 @@ import PIL
 
 from imagette.core.console import say
 from imagette.core.errors import EnvironmentFault, InputError
-from imagette.core.files import atomic_path, exclusive
+from imagette.core.files import atomic_path, in_turn
 from imagette.data.imageset import ImageSet
 from imagette.data.mapped import LARGE, ZIP_DAMAGE, read_npz
 from imagette.data.places import cache_folder
@@ -47,7 +47,7 @@ def cached(source: Path, stamp: Any, make: Callable[[], ImageSet]) -> ImageSet:
         return found
     with ExitStack() as held:
         try:
-            held.enter_context(exclusive(group.with_suffix(".lock"), f"the import of {source}"))
+            held.enter_context(in_turn(group.with_suffix(".lock"), f"the import of {source}"))
         except EnvironmentFault as fault:
             say(f"the import will not be cached: {fault.message}")
             return make()

@@ -12,6 +12,7 @@ import numpy as np
 from imagette.core import machine
 from imagette.core.console import say
 from imagette.core.errors import InputError
+from imagette.core.files import with_home
 from imagette.data.formats import csv, folder, npz
 from imagette.data.formats.decode import Shape
 from imagette.data.formats.files import printable
@@ -108,7 +109,7 @@ def _catalog(spec: Data) -> Parts:
 
 
 def _own(spec: Data) -> Parts:
-    path = Path(spec.path).expanduser()
+    path = with_home(spec.path)
     parts = _read(path, _wanted(spec))
     division = parts.train.provenance.get("division", spec.division)
     if spec.division not in ("any", division):
@@ -129,7 +130,7 @@ def _wanted(spec: Data) -> Wanted:
 def _with_test_path(parts: Parts, spec: Data) -> Parts:
     if not spec.test_path:
         return parts
-    return replace(parts, test=_test_of(Path(spec.test_path).expanduser(), parts, spec))
+    return replace(parts, test=_test_of(with_home(spec.test_path), parts, spec))
 
 
 def _test_of(path: Path, parts: Parts, spec: Data) -> ImageSet:

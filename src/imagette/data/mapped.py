@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import mmap
 import tempfile
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -54,11 +55,14 @@ def read_npz(path: Path) -> dict[str, Array]:
         (False, True)
     """
     found: dict[str, Array] = {}
-    with np.load(path, allow_pickle=False) as arrays, zipfile.ZipFile(path) as archive:
-        for name in arrays.files:
-            entry = next((entry for entry in mappable(archive) if entry.filename in (name, f"{name}.npy")), None)
-            mapped = _map(path, archive, entry) if entry else None
-            found[name] = arrays[name] if mapped is None else mapped
+    try:
+        with np.load(path, allow_pickle=False) as arrays, zipfile.ZipFile(path) as archive:
+            for name in arrays.files:
+                entry = next((entry for entry in mappable(archive) if entry.filename in (name, f"{name}.npy")), None)
+                mapped = _map(path, archive, entry) if entry else None
+                found[name] = arrays[name] if mapped is None else mapped
+    except (tokenize.TokenError, SyntaxError, TypeError) as error:  # numpy reads a header as Python
+        raise ValueError(f"the header of an array is damaged: {error}") from error
     return found
 
 

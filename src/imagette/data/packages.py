@@ -36,7 +36,14 @@ def pack(client: str, package: str, folder: Path) -> Path:
     console.say(f"asking {client} for {package}")
     try:
         done = subprocess.run(
-            command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds, check=False
+            command,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=seconds,
+            check=False,
         )
     except subprocess.TimeoutExpired as error:
         raise Unavailable(f"{client} took longer than {seconds:g} s") from error

@@ -8,20 +8,22 @@ from pathlib import Path
 import platformdirs
 
 from imagette.core.errors import InputError
+from imagette.core.files import with_home
 
 TIMEOUT = 20.0
+LONGEST = 86_400.0
 
 
 def data_folder() -> Path | None:
     """Give the folder that is searched first and never written to (``IMAGETTE_DATA``)."""
     value = os.environ.get("IMAGETTE_DATA")
-    return Path(value).expanduser() if value else None
+    return with_home(value) if value else None
 
 
 def cache_folder() -> Path:
     """Give the folder where downloads and imports are kept (``IMAGETTE_CACHE``)."""
     value = os.environ.get("IMAGETTE_CACHE")
-    return Path(value).expanduser() if value else Path(platformdirs.user_cache_dir("imagette"))
+    return with_home(value) if value else Path(platformdirs.user_cache_dir("imagette"))
 
 
 def mirror() -> str | None:
@@ -39,7 +41,7 @@ def timeout() -> float:
     """Give the seconds that a server may stay silent (``IMAGETTE_TIMEOUT``).
 
     Raises:
-        InputError: when it is not a positive number.
+        InputError: when it is not a positive number, or of more than a day.
 
     Example:
         >>> timeout()
@@ -50,6 +52,9 @@ def timeout() -> float:
         seconds = float(value)
     except ValueError:
         seconds = 0.0
-    if not 0 < seconds < float("inf"):
-        raise InputError(f"IMAGETTE_TIMEOUT={value!r} is not a positive number of seconds", hint="IMAGETTE_TIMEOUT=20")
+    if not 0 < seconds <= LONGEST:
+        raise InputError(
+            f"IMAGETTE_TIMEOUT={value!r} is not a number of seconds up to {LONGEST:,.0f}, a day",
+            hint=f"IMAGETTE_TIMEOUT={TIMEOUT:g}",
+        )
     return seconds

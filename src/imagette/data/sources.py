@@ -124,7 +124,12 @@ def _user_folder(bundles: Sequence[Bundle], failures: list[str]) -> Iterator[_At
     empty = True
     for bundle in bundles:
         for place in (*(folder / name for name in bundle.folders), folder):
-            if any(_lying(place, file) for file in bundle.fetched):
+            try:
+                lies_there = any(_lying(place, file) for file in bundle.fetched)
+            except OSError as error:
+                failures.append(f"local folder {place}: {error.strerror}")
+                continue
+            if lies_there:
                 empty = False
                 yield _Attempt(f"local folder {place}", bundle, partial(_folder, bundle, place))
     if empty:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -23,7 +24,7 @@ import numpy.typing as npt
 
 from imagette.core.errors import InputError
 from imagette.data.formats import pixels
-from imagette.data.formats.files import File, printable
+from imagette.data.formats.files import File, printable, stamp
 from imagette.data.formats.folder import NAMES, Listing, read_listing
 from imagette.data.formats.images import Wanted
 from imagette.data.formats.labels import are_numerals, from_numbers
@@ -87,7 +88,7 @@ def _path_and_label(path: Path) -> tuple[int, int] | None:
 
 def _read_paths(path: Path, columns: tuple[int, int], wanted: Wanted) -> Parts:
     header, rows = _header(path), list(_rows_of_paths(path, columns))
-    split = _split_column(header, [cells for _, cells in rows])
+    split = _split_column(path, header, rows)
     once = _once(path, columns, rows)
     listings = {part: Listing() for part in NAMES}
     for number, cells in once:
@@ -141,12 +142,19 @@ def _rows_of_paths(path: Path, columns: tuple[int, int]) -> Iterator[Row]:
         yield number, cells
 
 
-def _split_column(header: Sequence[str], rows: Sequence[Sequence[str]]) -> int | None:
+def _split_column(path: Path, header: Sequence[str], rows: Sequence[Row]) -> int | None:
     """Find the column that says of every row which part it belongs to, some of them to the training images."""
     for column in (i for i, cell in enumerate(header) if cell in SPLIT_COLUMNS):
-        parts = {PARTS.get(_cell(cells, column)) for cells in rows}
-        if "train" in parts and None not in parts:
-            return column
+        parts = [PARTS.get(_cell(cells, column)) for _, cells in rows]
+        if "train" not in parts:
+            continue
+        if None in parts:
+            number, cells = rows[parts.index(None)]
+            raise InputError(
+                f"{printable(path)}:{number}: {header[column]} {printable(_cell(cells, column))!r} is no part",
+                hint=f"write one of {', '.join(NAMES)} in every row, or call the column otherwise",
+            )
+        return column
     return None
 
 
@@ -168,15 +176,15 @@ def _rows(path: Path, lines: Sequence[Line]) -> Iterator[Row]:
 
 def _file(path: Path, line: int, name: str, wanted: Wanted) -> File:
     file = path.parent / name
-    if not file.is_file():
+    if not os.path.isfile(file):  # noqa: PTH113  # unlike Path's, it takes any text for an answer
         if wanted.skip_unreadable:
-            return File(str(file), -1, 0)
+            return File(str(file), -1)
         raise InputError(
-            f"{printable(path)}:{line}: no image file {printable(name)!r}",
+            f"{printable(path)}:{line}: no image file {printable(name if len(name) <= 80 else f'{name[:80]}…')!r}",
             hint=f"paths are relative to {printable(path.parent)}; data.skip_unreadable = true leaves such files out",
         )
     found = file.stat()
-    return File(str(file), found.st_size, found.st_mtime_ns)
+    return File(str(file), found.st_size, stamp(found))
 
 
 def _read_pixels(path: Path, wanted: Wanted) -> ImageSet:
@@ -197,7 +205,7 @@ def _read_pixels(path: Path, wanted: Wanted) -> ImageSet:
         return ImageSet(images, labels, classes, ids, about | known)
 
     found = path.stat()
-    return cached(path, [found.st_size, found.st_mtime_ns, names, asdict(wanted)], make)
+    return cached(path, [found.st_size, stamp(found), names, asdict(wanted)], make)
 
 
 def _class_names(file: Path) -> tuple[str, ...]:

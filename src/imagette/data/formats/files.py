@@ -20,7 +20,7 @@ class File(NamedTuple):
 
     path: str  # a Path each would take longer to make than 60,000 files take to list
     size: int
-    modified: int  # nanoseconds
+    stamp: tuple[int, ...] = ()
 
     @property
     def suffix(self) -> str:
@@ -53,13 +53,22 @@ def walk(folder: str | Path, within: frozenset[tuple[int, int]] = frozenset()) -
                     yield from walk(entry.path, within)
             elif entry.is_file():
                 found = entry.stat()
-                yield File(entry.path, found.st_size, found.st_mtime_ns)
+                yield File(entry.path, found.st_size, stamp(found))
             elif entry.is_symlink() and not os.path.exists(entry.path):  # noqa: PTH110, an entry has only a name
-                yield File(entry.path, -1, 0)
+                yield File(entry.path, -1)
         except OSError as error:
             if error.errno != errno.ELOOP:
                 raise
-            yield File(entry.path, -1, 0)  # a link to itself leads to nothing, too
+            yield File(entry.path, -1)  # a link to itself leads to nothing, too
+
+
+def stamp(found: os.stat_result) -> tuple[int, ...]:
+    """Give what tells a file from another one that came into its place, and a changed one from what it was.
+
+    Size and time of the content alone do not: an archive's files may all have one time, ``cp -p`` keeps it, and a file
+    that is moved keeps all but its place; the inode, and the time of its last change of any kind, go with the file.
+    """
+    return found.st_mtime_ns, found.st_ctime_ns, found.st_ino
 
 
 def identity(folder: str | Path) -> tuple[int, int]:

@@ -148,7 +148,7 @@ def read_listing(listing: Listing, source: Path, wanted: Wanted, about: dict[str
         return ImageSet(decoded.images, labels[kept], classes, ids, about | _history(listing, decoded))
 
     files = [
-        (name, place, file.size, file.modified)
+        (name, place, file.size, file.stamp)
         for name, place, file in zip(listing.names, listing.places, listing.files, strict=True)
     ]
     return cached(source, [about, asdict(wanted), classes, listing.others, files], make)

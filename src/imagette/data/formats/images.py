@@ -18,6 +18,7 @@ import numpy as np
 from imagette.core import machine
 from imagette.core.console import track
 from imagette.core.errors import InputError
+from imagette.core.files import with_home
 from imagette.data.formats.decode import EXTENSIONS, Shape, decode, fit, header, picture
 from imagette.data.formats.files import printable, walk
 from imagette.data.imageset import Images, ImageSet
@@ -106,7 +107,7 @@ def expand(patterns: Sequence[str]) -> list[Path]:
     """
     found: dict[Path, None] = {}
     for pattern in patterns:
-        path = Path(pattern).expanduser()
+        path = with_home(pattern)
         files = [file for match in ([path] if path.exists() else _matches(path)) for file in _images_at(match)]
         if not files:
             raise InputError(

@@ -163,7 +163,7 @@ def _recipes() -> Iterator[str]:
         yield f"## [{section}]\n\n`{section}.name` chooses; each has values of its own.\n"
         for spec in get_args(get_args(kind)[0]):
             yield f'### {section}.name = "{spec.model_fields["name"].default}"\n\n{inspect.getdoc(spec)}\n'
-            yield from _table(spec, f"{section}.", skip={"name"})
+            yield from _table(spec, f"{section}.", skip={"name"} | getattr(spec, "idle", frozenset()))
 
 
 def _table(section: type[BaseModel], prefix: str, skip: frozenset[str] | set[str] = frozenset()) -> Iterator[str]:
@@ -188,6 +188,7 @@ def _allowed(schema: Mapping[str, Any]) -> str:
         return _array(schema)
     name = {"integer": "whole number", "boolean": "`true` or `false`", "string": "text"}.get(schema["type"], "number")
     bounds = " and ".join(f"{sign} {schema[key]:.10g}" for key, sign in BOUNDS.items() if key in schema)
+    bounds += f" and a multiple of {schema['multipleOf']}" if "multipleOf" in schema else ""
     pattern = f"matching `{schema['pattern']}`" if "pattern" in schema else ""
     return " ".join(filter(None, (name, bounds, pattern)))
 

@@ -65,7 +65,7 @@ def test_an_unknown_name_is_answered_with_the_nearest():
 
 
 def test_an_unknown_division_is_answered_with_those_that_exist():
-    with pytest.raises(InputError, match="unknown division of mnist 'kaggle'"):
+    with pytest.raises(InputError, match="mnist comes in one division"):
         fetch.fetch("mnist", "kaggle")
 
 

@@ -1,5 +1,6 @@
 """Recipes come from layers, and every fault of a page is said at once."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -170,9 +171,41 @@ def test_values_are_toml_or_bare_words() -> None:
 
 def test_numbers_of_numpy_are_numbers() -> None:
     values = {"train.epochs": np.int64(3), "optim.lr": np.float32(0.5), "model.widths": [8, 16]}
-    recipe = Recipe.load("digits").replace(**values)
+    recipe = Recipe.load("digits").replace(**values, **{"train.shuffle": np.bool_(False)})
+    assert recipe.train.shuffle is False
     assert (recipe.train.epochs, recipe.optim.lr) == (3, 0.5)
     assert (type(recipe.train.epochs), type(recipe.optim.lr)) == (int, float)
+
+
+def test_a_page_may_begin_with_a_mark_of_its_encoding(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_bytes(b'\xef\xbb\xbfbase = "digits"\n')
+    assert Recipe.load(str(tmp_path / "a.toml")).data.name == "digits"
+
+
+def test_names_and_paths_may_be_numbers() -> None:
+    recipe = Recipe.load("images", ["data.path=inf", "data.test_path=2024", "name=2025", "about=1.50"])
+    assert (recipe.data.path, recipe.data.test_path, recipe.name, recipe.about) == ("inf", "2024", "2025", "1.50")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "fault"),
+    [
+        (["model=lenet", "model.dropout=0.2"], "write model.name=lenet"),
+        (["about=caf\udce9"], "is not text in UTF-8"),
+        (["train.epochs=" + "9" * 5000], "train.epochs"),
+        (["train.epochs=" + "9" * 400], "train.epochs"),
+        (["schedule.name=plateau", "schedule.restart_factor=0.5"], "restart_factor must stay unset"),
+        (["model.name=resnet", "model.width=1", "train.keep_hardest=0.5"], "as narrow as can be"),
+    ],
+)
+def test_what_had_been_taken_wrongly(overrides: list[str], fault: str) -> None:
+    with pytest.raises(InputError, match=re.escape(fault)):
+        Recipe.load("digits", overrides)
+
+
+def test_a_section_and_a_key_of_it_may_both_be_set() -> None:
+    train = Recipe.load("digits", ["train.seed=4", "train={epochs=3}"]).train
+    assert (train.seed, train.epochs) == (4, 3)
 
 
 def test_one_text_is_no_list_of_overrides() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -59,7 +60,8 @@ def test_where_no_epoch_fits_a_part_of_the_images_is_taken() -> None:
 
 
 def test_what_counts_in_epochs_keeps_its_share(alone) -> None:
-    longer = within_budget(alone, 3600, [*FEW, "schedule.name=multistep", "schedule.milestones=[10,15]"])
+    Path(alone).write_text('base = "digits"\n[schedule]\nname = "multistep"\nmilestones = [10, 15]\n')
+    longer = within_budget(alone, 3600, FEW)
     assert (longer.train.epochs, longer.schedule.milestones) == (60, (30, 45))
 
 
@@ -70,6 +72,13 @@ def test_patience_and_freezing_keep_their_share_too() -> None:
     short = scaled(recipe, COSTS, images=1_000_000, seconds=2 + 6 * 10.5)
     counted = short.schedule.patience, short.train.early_stop, short.model.freeze_stem
     assert (short.train.epochs, *counted) == (6, 1, 2, 1)
+
+
+def test_what_the_user_has_set_stays(alone) -> None:
+    asked = ["schedule.name=multistep", "schedule.milestones=[5,15]", "train.early_stop=5", "schedule.warmup=2"]
+    recipe = within_budget(alone, 20, [*FEW, *asked, "train.batch_size=16"])
+    assert recipe.train.epochs != imagette.Recipe.load(alone).train.epochs
+    assert (recipe.schedule.milestones, recipe.train.early_stop, recipe.schedule.warmup) == ((5, 15), 5, 2)
 
 
 def test_annealing_still_fits_when_epochs_are_rounded() -> None:

@@ -50,5 +50,6 @@ budget = click.option(
     "--budget",
     type=Duration(),
     metavar="TIME",
-    help="Choose the strength and the epochs so that all is done in so much time, such as 90s, 2m or 1h30m.",
+    help="Choose the strength and the epochs so that all is done in so much time, such as 90s, 2m or 1h30m; "
+    "what a recipe counts in epochs keeps its share of them, what you set stays as it is.",
 )

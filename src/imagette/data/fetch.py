@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from imagette.core.console import say
-from imagette.core.errors import EnvironmentFault
+from imagette.core.errors import EnvironmentFault, InputError
 from imagette.core.files import in_turn
 from imagette.core.registry import unknown
 from imagette.data import audit, digits, sources, store
@@ -92,6 +92,8 @@ def _divisions(entry: Entry, division: str) -> tuple[str, ...]:
     if division == ANY:
         return entry.divisions
     if division not in entry.divisions:
+        if len(entry.divisions) == 1:
+            raise InputError(f"{entry.name} comes in one division", hint="leave data.division out")
         raise unknown(f"division of {entry.name}", division, [ANY, *entry.divisions])
     return (division,)
 

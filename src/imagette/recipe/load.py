@@ -26,6 +26,7 @@ from imagette.recipe.strength import Strength
 Page = dict[str, Any]
 Target = str | os.PathLike[str]
 COMPONENTS = {key: Recipe.model_fields[key] for key in ("model", "optim", "schedule")}
+TEXTS = ("name", "about", "data.path", "data.test_path")  # that may be all digits
 OWN_IMAGES = "images"  # the shipped recipe that serves any path to a user's own images
 
 
@@ -176,8 +177,8 @@ def _read(file: Path) -> Page:
 
 def _toml(text: str, source: str) -> Page:
     try:
-        return tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        return tomllib.loads(text.removeprefix("\ufeff"))  # some editors begin a page with a mark
+    except (ValueError, RecursionError) as error:  # TOML's own error is the former, as is that of endless digits
         raise InputError(f"{source}: not valid TOML: {error}") from error
 
 
@@ -187,9 +188,11 @@ def _assignment(text: str) -> tuple[str, Any]:
         raise InputError(f"{text!r} is not an assignment", hint="write section.key=value, as in optim.lr=0.02")
     try:
         page = tomllib.loads(f"value = {value}")
-    except (tomllib.TOMLDecodeError, RecursionError):
+    except (ValueError, RecursionError):
         return key.strip(), value.strip()
-    word = len(page) > 1 or isinstance(page["value"], date | time)  # nothing in a recipe is a date: a folder's name
+    # Nothing in a recipe is a date: it is a folder's name, as a number may be.
+    words = date | time | int | float if key.strip() in TEXTS else date | time
+    word = len(page) > 1 or isinstance(page["value"], words)
     return key.strip(), value.strip() if word else page["value"]
 
 
@@ -197,8 +200,9 @@ def _nest(assignments: Iterable[tuple[str, Any]]) -> Page:
     page: Page = {}
     for key, value in assignments:
         section, dot, inner = key.partition(".")
-        if dot and isinstance(page.setdefault(section, {}), dict):
-            page[section][inner] = value
+        if dot:
+            if isinstance(page.setdefault(section, {}), dict):  # what it is instead is told as a fault
+                page[section][inner] = value
         elif isinstance(value, dict):
             page[section] = {**page[section], **value} if isinstance(page.get(section), dict) else {**value}
         else:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from imagette.recipe.section import Section
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
+Growth = Annotated[float, Field(gt=0, le=1000)]
 Beta = Annotated[float, Field(ge=0, lt=1)]
 Monitor = Literal["train_loss", "train_accuracy", "val_loss", "val_accuracy"]
 
@@ -90,13 +91,15 @@ OptimSpec = Annotated[SGD | Adam | AdamW | Muon, Field(discriminator="name")]
 class Schedule(Section):
     """What all schedules share."""
 
+    idle: ClassVar[frozenset[str]] = frozenset()  # of these values, those that mean nothing to this schedule
+
     name: str
     """Which schedule."""
     warmup: NonNegativeFloat = 0.0
     """Epochs in which the rate climbs from near zero, so that early, random gradients do no harm."""
     restarts: tuple[PositiveInt, ...] = ()
     """Epochs at which the schedule starts anew (a second phase; ``imagette extend`` adds one)."""
-    restart_factor: PositiveFloat = 1.0
+    restart_factor: Growth = 1.0
     """At each restart, the rate that the schedule starts from is multiplied by this."""
 
     @model_validator(mode="after")
@@ -126,7 +129,7 @@ class Step(Endless):
     name: Literal["step"] = "step"
     every: PositiveInt = 25
     """Epochs between two reductions."""
-    gamma: PositiveFloat = 0.1
+    gamma: Growth = 0.1
     """What the rate is multiplied by."""
 
 
@@ -136,7 +139,7 @@ class MultiStep(Endless):
     name: Literal["multistep"] = "multistep"
     milestones: tuple[PositiveInt, ...] = (30, 80)
     """Epochs of the reductions, ascending."""
-    gamma: PositiveFloat = 0.1
+    gamma: Growth = 0.1
     """What the rate is multiplied by."""
 
     @model_validator(mode="after")
@@ -148,6 +151,8 @@ class MultiStep(Endless):
 
 class Plateau(Endless):
     """Reduce the rate when a figure stops improving (torch's ReduceLROnPlateau)."""
+
+    idle: ClassVar[frozenset[str]] = frozenset({"warmup", "restarts", "restart_factor"})
 
     name: Literal["plateau"] = "plateau"
     monitor: Monitor = "val_accuracy"
@@ -171,8 +176,10 @@ class Plateau(Endless):
 
     @model_validator(mode="after")
     def _fits_no_phases(self) -> Self:
-        if self.warmup or self.restarts:
-            raise ValueError("plateau follows a figure, not the clock: warmup and restarts must stay unset")
+        if self.warmup or self.restarts or self.restart_factor != 1:
+            raise ValueError(
+                "plateau follows a figure, not the clock: warmup, restarts and restart_factor must stay unset"
+            )
         return self
 
     @model_validator(mode="after")
@@ -195,6 +202,8 @@ class Cosine(Schedule):
 
 class OneCycle(Schedule):
     """Climb to the rate and fall far below it, each along half a cosine (Smith and Topin, 2018)."""
+
+    idle: ClassVar[frozenset[str]] = frozenset({"warmup"})
 
     name: Literal["onecycle"] = "onecycle"
     peak_at: Annotated[float, Field(gt=0, lt=1)] = 0.3

@@ -6,7 +6,14 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from pydantic import (
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    field_validator,
+    model_validator,
+)
 
 from imagette.recipe.models import CNN, LinearByHand, ModelSpec, narrower, with_widths
 from imagette.recipe.optimizers import Adam, Constant, Monitor, OptimSpec, Plateau, ScheduleSpec
@@ -105,7 +112,7 @@ class Augment(Section):
 class Train(Section):
     """How long, in what order, and on what."""
 
-    epochs: PositiveInt = 10
+    epochs: Annotated[int, Field(gt=0, lt=2**31)] = 10
     """How often every training image is seen."""
     batch_size: Annotated[int, Field(ge=1, lt=2**31)] = 128
     """Images per step: smaller takes more, noisier steps; larger needs a larger rate."""
@@ -194,6 +201,13 @@ class Recipe(Section):
     evaluate: Evaluate = Evaluate()
     traps: Traps = Traps()
 
+    @field_validator("about")
+    @classmethod
+    def _can_be_written(cls, value: str) -> str:
+        if value != value.encode("utf-8", "ignore").decode():
+            raise ValueError(f"{value!a} is not text in UTF-8")
+        return value
+
     @model_validator(mode="after")
     def _choosing_needs_validation(self) -> Self:
         if self.data.validation:
@@ -215,6 +229,11 @@ class Recipe(Section):
     def _proxy_needs_widths(self) -> Self:
         if self.train.keep_hardest < 1 and narrower(self.model) is None:
             *others, last = with_widths()
+            if self.model.name in (*others, last):
+                raise ValueError(
+                    f"train.keep_hardest = {self.train.keep_hardest:g} chooses by a narrower net of the same model, "
+                    f"but this {self.model.name!r} is as narrow as can be; set it to 1, or take larger widths"
+                )
             raise ValueError(
                 f"train.keep_hardest = {self.train.keep_hardest:g} chooses by a narrower net of the same model, but "
                 f"{self.model.name!r} cannot be made narrower; set it to 1, or take a model with widths: "

@@ -32,4 +32,6 @@ def _plain(value: Any) -> Any:
             return int(value)
         case Real():
             return float(value)
+        case _ if getattr(value, "shape", None) == () and value.dtype == bool:  # numpy's, which is no number
+            return bool(value)
     return value

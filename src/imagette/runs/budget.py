@@ -29,7 +29,8 @@ def within_budget(target: str | os.PathLike[str], seconds: float, overrides: Seq
     """Choose a recipe's strength and epochs so that training and testing take a given time here.
 
     A few steps of each strength are timed, from fast to best, as long as the time is enough for at least half of its
-    epochs. Where not even one epoch of the fastest fits, it trains on a part of the images.
+    epochs. Where not even one epoch of the fastest fits, it trains on a part of the images. What a recipe counts in
+    epochs, as milestones, keeps its share of them; what ``overrides`` sets stays as it is.
 
     Args:
         target: a shipped recipe's name, a ``.toml`` file, a run's folder, or a path to your own images.
@@ -50,7 +51,8 @@ def within_budget(target: str | os.PathLike[str], seconds: float, overrides: Seq
     """
     if not isinstance(seconds, Real) or not 0 < seconds < math.inf:
         raise InputError(f"a budget of {seconds!r} seconds", hint="give a number larger than 0")
-    if any(text.partition("=")[0].strip() == "train.epochs" for text in overrides):
+    asked = frozenset(text.partition("=")[0].strip() for text in overrides)
+    if "train.epochs" in asked:
         raise InputError("a budget decides train.epochs, and it was given too", hint="leave one of them out")
     end = time.perf_counter() + FILLED * seconds - REPORT
     fast, *stronger = [Recipe.load(target, overrides, strength) for strength in strengths(target)]
@@ -63,10 +65,10 @@ def within_budget(target: str | os.PathLike[str], seconds: float, overrides: Seq
         if dearer.total(LEAST * recipe.train.epochs) > end - time.perf_counter():
             break
         chosen, costs = recipe, dearer
-    return scaled(chosen, costs, len(splits.train), end - time.perf_counter())
+    return scaled(chosen, costs, len(splits.train), end - time.perf_counter(), asked)
 
 
-def scaled(recipe: Recipe, costs: Estimate, images: int, seconds: float) -> Recipe:
+def scaled(recipe: Recipe, costs: Estimate, images: int, seconds: float, asked: frozenset[str] = frozenset()) -> Recipe:
     """Give a recipe the epochs that fit into a time or, where not one does, the images.
 
     Args:
@@ -74,6 +76,7 @@ def scaled(recipe: Recipe, costs: Estimate, images: int, seconds: float) -> Reci
         costs: of that recipe.
         images: the number that it trains on.
         seconds: from the loaded images to the last figure.
+        asked: keys that the user has set, and that stay as they are.
 
     Raises:
         InputError: when not even a batch fits.
@@ -91,12 +94,12 @@ def scaled(recipe: Recipe, costs: Estimate, images: int, seconds: float) -> Reci
             f"and testing take {costs.fixed:.1f} s, and an epoch {costs.epoch:.1f} s",
             hint=f"give {math.ceil((costs.fixed + costs.epoch - seconds) / FILLED)} s more",
         )
-    changes = {"train.epochs": max(epochs, 1), **_moved(recipe, max(epochs, 1))}
+    changes = {"train.epochs": max(epochs, 1), **_moved(recipe, max(epochs, 1), asked)}
     return recipe.replace(**changes if epochs else changes | {"data.limit": limit})
 
 
-def _moved(recipe: Recipe, epochs: int) -> dict[str, Any]:
-    """Keep what a recipe counts in epochs at its share of the training."""
+def _moved(recipe: Recipe, epochs: int, asked: frozenset[str]) -> dict[str, Any]:
+    """Keep what a recipe counts in epochs at its share of the training, but for what was asked for."""
     ratio = epochs / recipe.train.epochs
 
     def share(value: int) -> int:
@@ -104,7 +107,7 @@ def _moved(recipe: Recipe, epochs: int) -> dict[str, Any]:
 
     moved: dict[str, Any] = {}
     for key, value in dict(recipe.schedule).items():
-        match key:
+        match "" if f"schedule.{key}" in asked else key:
             case "anneal":
                 moved[key] = value * ratio
             case "every" | "patience" | "cooldown":
@@ -122,4 +125,4 @@ def _moved(recipe: Recipe, epochs: int) -> dict[str, Any]:
     }
     if isinstance(recipe.model, SpeedNet):
         counted["model.freeze_stem"] = share(recipe.model.freeze_stem)
-    return counted
+    return {key: value for key, value in counted.items() if key not in asked}

@@ -117,6 +117,7 @@ def test_the_callers_random_numbers_and_threads_stay_as_they_were(tmp_path: Path
 
 def test_a_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
     run = imagette.train(recipe("train.epochs=1"), runs="~/runs", progress=False)
     assert run.path.parent == tmp_path / "runs"
     assert imagette.load(f"~/runs/{run.path.name}").path == run.path

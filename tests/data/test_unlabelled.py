@@ -55,3 +55,11 @@ def test_a_csv_of_files_is_refused(tmp_path: Path) -> None:
 def test_nothing_found_is_said(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nowhere"):
         unlabelled.read([str(tmp_path / "nowhere*.png")], (1, 4, 4))
+
+
+@pytest.mark.parametrize("name", ["", "x" * 5000])
+def test_what_can_be_no_file_is_said(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Image.new("L", (4, 4)).save("here.png")
+    with pytest.raises(InputError, match=r"'' matches no image file|File name too long|'x+' matches no"):
+        unlabelled.read([name], (1, 4, 4))

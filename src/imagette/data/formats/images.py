@@ -108,8 +108,9 @@ def expand(patterns: Sequence[str]) -> list[Path]:
     found: dict[Path, None] = {}
     for pattern in patterns:
         path = with_home(pattern)
-        files = [file for match in ([path] if path.exists() else _matches(path)) for file in _images_at(match)]
-        if not files:
+        there = os.path.exists(path)  # noqa: PTH110  # unlike Path's, it takes any text for an answer
+        files = [file for match in ([path] if there else _matches(path)) for file in _images_at(match)]
+        if not files or not str(pattern):  # what is empty would stand for the working folder
             raise InputError(
                 f"{printable(pattern)!r} matches no image file",
                 hint="give image files, folders of them, or patterns such as 'drawings/*.png'",
@@ -123,8 +124,9 @@ def _matches(pattern: Path) -> list[Path]:
     hidden = _is_hidden(pattern)
     try:  # Path.glob, because glob.glob would follow links in circles
         found = sorted(Path(pattern.anchor).glob(str(pattern.relative_to(pattern.anchor))))
-    except ValueError as error:
-        raise InputError(f"{printable(pattern)!r} is no pattern: {error}") from error
+    except (ValueError, OSError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{printable(str(pattern)[:80])!r} is no pattern: {reason}") from error
     return [match for match in found if hidden or not _is_hidden(match)]
 
 

@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from imagette.cli.output import columns, table
 
 NAMES = ["[bold red]x[/]", "a\x1b[2Jb", "two\nlines", "猫", ":smile:", "$x$"]
@@ -31,16 +33,24 @@ def test_a_pipe_gets_whole_cells(capsys) -> None:
     assert "long/" * 60 in capsys.readouterr().out
 
 
-def test_a_narrow_terminal_loses_no_figure() -> None:
+@pytest.mark.parametrize("width", [40, 60, 66, 72, 80])
+def test_a_narrow_terminal_loses_no_figure(width: int) -> None:
     ours, theirs = os.openpty()
+    rows = [[name, *["98.76 %"] * 4, "95.00 % to 100.00 %"] for name in ("猫", "T-shirt/top")]
     program = (
-        "from imagette.cli.output import table; table('', ('class', *['>figure'] * 6), [['猫', *['98.76 %'] * 6]])"
+        "from imagette.cli.output import table\n"
+        f"table('', ('class', *['>figure'] * 4, '>95 % interval of the recall'), {rows})"
     )
-    environment = os.environ | {"COLUMNS": "40", "TERM": "xterm", "PYTHONUTF8": "1"}
+    environment = os.environ | {"COLUMNS": str(width), "TERM": "xterm", "PYTHONUTF8": "1"}
     subprocess.run([sys.executable, "-c", program], stdout=theirs, env=environment, check=True)
     os.close(theirs)
-    assert os.read(ours, 10_000).decode().count("98.76 %") == 6
+    shown = os.read(ours, 10_000).decode()
     os.close(ours)
+    assert shown.count("98.76 %") == 8
+    assert shown.count("95.00 % to 100.00 %") == 2
+    assert shown.count("figure") == 4
+    assert "class" in shown
+    assert "猫" in shown
 
 
 def test_headings_align(capsys) -> None:

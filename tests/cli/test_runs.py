@@ -25,12 +25,14 @@ def test_list_shows_state_epochs_and_figures(call, trained, tmp_path) -> None:
 def test_a_killed_run_is_told_from_one_that_runs(call, trained, tmp_path) -> None:
     gone = subprocess.Popen([sys.executable, "-c", "pass"])
     gone.wait()
-    for name, pid in (("a-1", gone.pid), ("a-2", os.getpid())):
+    here = os.uname().nodename
+    for name, pid, host in (("a-1", gone.pid, here), ("a-2", os.getpid(), here), ("a-3", gone.pid, "elsewhere")):
         shutil.copytree(trained.path, tmp_path / name)
-        status = {**trained.status, "state": "running", "pid": pid}
+        status = {**trained.status, "state": "running", "pid": pid, "host": host}
         (tmp_path / name / "status.json").write_text(json.dumps(status))
     lines = call("runs", "list", "--runs", tmp_path).out.splitlines()
-    assert [line.split()[:2] for line in lines[1:]] == [["a-1", "killed"], ["a-2", "running"]]
+    assert [line.split()[:2] for line in lines[1:]] == [["a-1", "killed"], ["a-2", "running"], ["a-3", "running"]]
+    assert "running on elsewhere" in lines[3]
 
 
 def test_an_empty_folder_says_what_to_do(call, nowhere) -> None:

@@ -106,11 +106,24 @@ def test_resume_of_a_finished_run_says_so(call, trained) -> None:
     assert answer.out.startswith("test accuracy  ")
 
 
+def test_a_reader_who_leaves_after_a_line_costs_no_page(nowhere) -> None:
+    command = [sys.executable, "-m", "imagette", "train", "digits", "train.epochs=1", "model.name=linear", "--quiet"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.readline()
+        process.stdout.close()
+        process.wait()
+    assert (nowhere / "runs/digits-1/report.html").is_file()
+    assert (nowhere / "runs/digits-1/plots/confusion.png").is_file()
+
+
 def test_a_learning_rate_that_diverges_is_4(call, nowhere) -> None:
     answer = call("train", "digits", "model.name=cnn", "train.threads=1", "optim.name=sgd", "optim.lr=1e30", "--quiet")
     assert answer.code == 4
     assert answer.err.startswith("error: ")
     assert call("runs", "list").out.splitlines()[1].split()[:2] == ["digits-1", "diverged"]
+    told = call("test", "digits-1").err
+    assert "digits-1 has no model.json: the " in told
+    assert "imagette resume" not in told
 
 
 def test_ctrl_c_saves_and_is_75_and_resume_goes_on(call, nowhere) -> None:

@@ -99,6 +99,31 @@ def test_a_confusion_matrix_leaves_room_for_itself(classes: list[str], tmp_path:
     assert len(axes.get_xticklabels()) <= 100
 
 
+def test_a_mistake_keeps_its_picture_when_files_are_renamed(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for part, count in (("train", 20), ("test", 10)):
+        for name in "ab":
+            (folder := tmp_path / "own" / part / name).mkdir(parents=True)
+            for i in range(count):
+                Image.fromarray(rng.integers(0, 256, (8, 8), np.uint8)).save(folder / f"{i:03}.png")
+    asked = ["train.epochs=1", "model.name=linear", "train.threads=1"]
+    run = imagette.train(imagette.Recipe.load(str(tmp_path / "own"), asked), runs=tmp_path / "runs", progress=False)
+    before = page.save(run).read_text()
+    for name in "ab":
+        for i in reversed(range(10)):
+            (tmp_path / "own/test" / name / f"{i:03}.png").rename(tmp_path / "own/test" / name / f"{i + 1:03}.png")
+    assert "<figure>" in before
+    assert page.save(imagette.load(run.path)).read_text() == before
+
+
+def test_the_page_says_the_level_by_which_its_interval_was_computed(tmp_path: Path) -> None:
+    asked = ["train.epochs=1", "model.name=linear", "train.threads=1", "evaluate.confidence=0.9"]
+    run = imagette.train(imagette.Recipe.load("digits", asked), runs=tmp_path, progress=False)
+    file = run.path / "recipe.toml"
+    file.write_text(file.read_text().replace("confidence = 0.9", "confidence = 0.5"))
+    assert "90 % interval" in page.save(imagette.load(run.path)).read_text()
+
+
 def test_the_page_shows_the_plots(run: imagette.Run) -> None:
     html = (run.path / "report.html").read_text()
     for name in ("network", "curves", "confusion"):

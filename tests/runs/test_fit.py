@@ -133,6 +133,20 @@ def test_streams_side_by_side_give_the_signals_back(tmp_path: Path) -> None:
     assert signal.getsignal(signal.SIGTERM) == before
 
 
+def test_images_that_were_moved_are_said_with_the_value_to_mend(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "own.npz", images=rng.integers(0, 256, (60, 8, 8), np.uint8), labels=np.arange(60) % 2)
+    own = imagette.Recipe.load(str(tmp_path / "own.npz"), [*QUICK, "train.epochs=1"])
+    run = imagette.train(own, runs=tmp_path, progress=False)
+    (tmp_path / "own.npz").rename(tmp_path / "moved.npz")
+    with pytest.raises(InputError, match=r"own\.npz") as caught:
+        imagette.load(run.path).test()
+    assert "change data.path in" in str(caught.value.hint)
+    page = run.path / "recipe.toml"
+    page.write_text(page.read_text().replace("own.npz", "moved.npz"))
+    assert imagette.load(run.path).test() == run.summary["test"]
+
+
 def test_the_mistakes_are_all_listed_surest_first(finished: imagette.Run) -> None:
     with (finished.path / "mistakes.csv").open() as file:
         rows = list(csv.DictReader(file))

@@ -93,6 +93,12 @@ def test_a_damaged_page_is_an_input_error(tmp_path: Path, recipe: Recipe) -> Non
         with pytest.raises(InputError, match=r"damaged: .*field required"):
             folder.read(page)
         (folder.path / page).unlink()
+    model = {"format": 1, "sha256": "", "classes": ["a"], "parameters": 1, "batch_size": 1, "channels_last": True}
+    model |= {"threads": 1, "preprocessing": {"shape": [3, 8, 8], "mean": [1.0], "std": [1.0] * 3}}
+    (folder.path / "model.json").write_text(json.dumps(model))
+    with pytest.raises(InputError, match=r"preprocessing: .*one number a channel"):
+        folder.read("model.json")
+    (folder.path / "model.json").unlink()
     (folder.path / "summary.json").write_text("{")
     with pytest.raises(InputError, match="not valid JSON"):
         folder.read("summary.json")

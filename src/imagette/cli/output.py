@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
+from typing import Literal
 
 import click
 
@@ -39,17 +40,20 @@ def table(title: str, headings: Sequence[str], rows: Iterable[Sequence[object]])
         rows: the cells.
     """
     from rich import box
+    from rich.cells import cell_len
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     grid = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for heading in headings:
-        figure = heading.startswith(">")
-        name = Text(heading.removeprefix(">"))
-        grid.add_column(name, justify="right" if figure else "left", no_wrap=figure, overflow="fold")
-    for row in rows:
-        grid.add_row(*(Text(inert(cell)) for cell in row))
+    lines = [[inert(cell) for cell in row] for row in rows]
+    for number, heading in enumerate(headings):
+        figure, name = heading.startswith(">"), heading.removeprefix(">")
+        whole = max(map(cell_len, [name, *(line[number] for line in lines if figure)]))
+        justify: Literal["left", "right"] = "right" if figure else "left"
+        grid.add_column(Text(name), justify=justify, no_wrap=figure, overflow="fold", min_width=whole)
+    for line in lines:
+        grid.add_row(*map(Text, line))
     if title:
         click.echo(f"\n{inert(title)}\n")
     wide = Console(highlight=False, width=10_000)

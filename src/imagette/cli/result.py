@@ -15,10 +15,11 @@ if TYPE_CHECKING:
     from imagette.runs.run import Run
 
 
-def accuracy_text(figures: dict[str, Any], confidence: float) -> str:
+def accuracy_text(figures: dict[str, Any]) -> str:
     """Write an accuracy with its interval and the number of images behind it."""
     low, high = percent(figures["accuracy_low"]), percent(figures["accuracy_high"])
-    return f"{percent(figures['accuracy'])} ({100 * confidence:g} % interval {low} to {high}, {figures['n']:,} images)"
+    level = f"{100 * figures['confidence']:g} %"
+    return f"{percent(figures['accuracy'])} ({level} interval {low} to {high}, {figures['n']:,} images)"
 
 
 def announce(run: Run) -> None:
@@ -33,12 +34,13 @@ def announce(run: Run) -> None:
     if not getattr(run.recipe.schedule, "anneal", 0):  # an annealed rate has come to its end
         epochs = max(1, run.recipe.train.epochs // 2)
         commands[f"imagette extend {folder} --epochs {epochs}"] = "train on, in a new run"
-    click.echo(f"test accuracy  {accuracy_text(run.summary['test'], run.recipe.evaluate.confidence)}")
-    click.echo(f"run            {inert(run.path)}")
+    lines = [f"test accuracy  {accuracy_text(run.summary['test'])}", f"run            {inert(run.path)}"]
     try:
-        click.echo(f"page           {inert(page.save(run))}")
+        lines.append(f"page           {inert(page.save(run))}")
     except ImagetteError as error:  # the training is done and well, whatever became of its page
         say(f"the page could not be written: {error}")
+    for line in lines:  # only now: nobody may read on after the first
+        click.echo(line)
     click.echo("\ntry next:")
     for command, gives in commands.items():
         click.echo(f"  {command:{len(folder) + 29}}  {gives}")

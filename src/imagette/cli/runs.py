@@ -48,8 +48,7 @@ def show(run: str) -> None:
     facts += [("validation accuracy", validation), ("test accuracy", test)]
     if (folder.path / "summary.json").is_file():
         summary = folder.read("summary.json")
-        confidence = folder.recipe().evaluate.confidence
-        facts[-1] = ("test accuracy", accuracy_text(summary["test"], confidence))
+        facts[-1] = ("test accuracy", accuracy_text(summary["test"]))
         facts.append(("model", f"{summary['model']['name']}, {summary['model']['parameters']:,} parameters"))
         facts.append(
             ("kept", f"the weights of epoch {summary['best_epoch']}" if summary["kept"] == "best" else "the last")
@@ -77,8 +76,10 @@ def _row(path: Path) -> tuple[object, ...]:
 
 def _state(status: dict[str, Any]) -> str:
     """Tell how a run stands; a process that was killed could not write it down."""
-    if status["state"] != "running" or status["host"] != os.uname().nodename:
+    if status["state"] != "running":
         return str(status["state"])
+    if status["host"] != os.uname().nodename:
+        return inert(f"running on {status['host']}")
     try:
         os.kill(status["pid"], 0)
     except ProcessLookupError:

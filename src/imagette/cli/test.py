@@ -30,20 +30,19 @@ def command(run: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(figures, indent=2))
         return
-    confidence = trained.recipe.evaluate.confidence
-    click.echo(f"accuracy           {accuracy_text(figures, confidence)}")
+    click.echo(f"accuracy           {accuracy_text(figures)}")
     if "top5" in figures:
         click.echo(f"among the first 5  {percent(figures['top5'])}")
     click.echo(f"log loss           {figures['nll']:.4f} nats an image")
     click.echo(f"calibration error  {percent(figures['calibration_error'])}")
-    _show_classes(figures, confidence)
+    _show_classes(figures)
     pairs = [pair for pair in figures["most_confused"] if pair[2]][:PAIRS]
     if pairs:
         table("Most often mistaken for each other", ("class", "class", ">times"), pairs)
 
 
-def _show_classes(figures: dict[str, Any], confidence: float) -> None:
-    interval = f">{100 * confidence:g} % interval of the recall"
+def _show_classes(figures: dict[str, Any]) -> None:
+    interval = f">{100 * figures['confidence']:g} % interval of the recall"
     headings = ("class", ">images", ">precision", ">recall", ">F1", interval)
     rows = [
         (

@@ -56,6 +56,7 @@ def summarize(
         "accuracy": accuracy(predicted, true),
         "accuracy_low": low,
         "accuracy_high": high,
+        "confidence": confidence,
         **top5,
         "nll": negative_log_likelihood(scores, true),
         "calibration_error": calibration_error(scores, true, bins),

@@ -16,6 +16,7 @@ from imagette.core.console import counted
 from imagette.core.errors import InputError
 from imagette.core.files import atomic_write
 from imagette.data.formats.decode import on_white, picture
+from imagette.data.mapped import ZIP_DAMAGE, read_npz
 from imagette.report import plots
 from imagette.runs.run import Run
 
@@ -40,7 +41,6 @@ def save(run: Run) -> Path:
         about=run.recipe.about,
         test=run.summary["test"],
         test_use=run.summary["test_use"],
-        confidence=run.recipe.evaluate.confidence,
         facts=_facts(run),
         plots=pictures,
         mistakes=mistakes,
@@ -66,7 +66,7 @@ def _facts(run: Run) -> list[tuple[str, str]]:
             f"{summary['epochs']}, kept the {summary['kept']} "
             f"(epoch {summary['best_epoch'] if summary['kept'] == 'best' else summary['epochs']})",
         ),
-        *_views(run.recipe.evaluate.views),
+        *_views(summary["views"]),
         ("validation accuracy", "–" if validation is None else f"{validation['accuracy']:.2%}"),
         ("test negative log-likelihood", f"{summary['test']['nll']:.4f}"),
         ("test calibration error", f"{summary['test']['calibration_error']:.4f}"),
@@ -93,12 +93,23 @@ def _mistakes(run: Run) -> tuple[list[dict[str, Any]], int]:
     except OSError as error:
         raise InputError(f"{file}: cannot be read: {error.strerror}", hint="restore it from a copy") from error
     test = run.splits.test
-    places = {name: place for place, name in enumerate(test.ids)}
+    places = {name: place for place, name in enumerate(_ids(run))}  # a file may have another name by now
+    if strange := [row["id"] for row in rows[:MISTAKES] if row["id"] not in places]:
+        raise InputError(f"{file}: {strange[0]} is none of the test images", hint="restore it from a copy")
     shown = [
         {**row, "probability": float(row["probability"]), "picture": _picture(test.images[places[row["id"]]])}
         for row in rows[:MISTAKES]
     ]
     return shown, len(rows)
+
+
+def _ids(run: Run) -> list[str]:
+    """List the test images as they were called when they were predicted."""
+    file = run.path / "predictions.npz"
+    try:
+        return [str(name) for name in read_npz(file)["ids"]]
+    except (*ZIP_DAMAGE, KeyError, ValueError) as error:
+        raise InputError(f"{file}: cannot be read: {error}", hint="restore it from a copy") from error
 
 
 def _picture(pixels: np.ndarray) -> str:

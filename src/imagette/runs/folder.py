@@ -83,7 +83,10 @@ class RunFolder:
             InputError: when it is missing or damaged.
             EnvironmentFault: when it cannot be read.
         """
-        return pages.read(self.path / name)
+        file = self.path / name
+        if name != "status.json" and not file.exists() and (status := self.status())["state"] == "diverged":
+            raise InputError(f"{self.path} has no {name}: {status.get('message', '')}", hint="train anew, mended so")
+        return pages.read(file)
 
     def write(self, name: str, page: Mapping[str, Any]) -> None:
         """Write one JSON page, whole or not at all."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError
+from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError, model_validator
 
 from imagette.core.errors import EnvironmentFault, InputError
 
@@ -35,13 +35,21 @@ class DataPage(Page):
     fingerprints: dict[str, str]
 
 
+class PlanPage(Page):
+    """The plan of ``environment.json``."""
+
+    device: str
+    precision: str
+    threads: PositiveInt
+
+
 class Environment(Page):
     """``environment.json``."""
 
     packages: dict[str, str]
     cpu: dict[str, Any]
     gpus: list[dict[str, Any]]
-    plan: dict[str, Any]
+    plan: PlanPage
     data: DataPage
 
 
@@ -51,6 +59,12 @@ class PreprocessingPage(Page):
     shape: tuple[PositiveInt, PositiveInt, PositiveInt]
     mean: list[float]
     std: list[float]
+
+    @model_validator(mode="after")
+    def _one_a_channel(self) -> Self:
+        if {len(self.mean), len(self.std)} != {self.shape[0]}:
+            raise ValueError("mean and std have one number a channel")
+        return self
 
 
 class Model(Page):
@@ -73,6 +87,14 @@ class Figures(Page):
     accuracy: float
     accuracy_low: float
     accuracy_high: float
+    confidence: float
+
+
+class ModelFacts(Page):
+    """The model of ``summary.json``."""
+
+    name: str
+    parameters: int
 
 
 class Summary(Page):
@@ -80,7 +102,8 @@ class Summary(Page):
 
     test: Figures
     validation: Figures | None
-    model: dict[str, Any]
+    model: ModelFacts
+    views: PositiveInt
     data: dict[str, Any]
     seconds: dict[str, float]
     epochs: int

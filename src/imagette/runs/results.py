@@ -58,6 +58,7 @@ def write_figures(run: Run, training: Training) -> dict[str, Any]:
         "best_epoch": training.progress.best_epoch,
         "kept": "last" if training.best_weights is None else "best",
         "stopped_early": training.progress.early,
+        "views": run.recipe.evaluate.views,
         "validation": None if validation is None else run.measure(validation, run.predictor.logits(validation.images)),
         "test": run.measure(splits.test, prediction.logits),
         "test_use": _test_use(run),

@@ -142,6 +142,11 @@ class Run:
         Raises:
             InputError: when they are no longer those that the run recorded.
         """
+        if (path := self.recipe.data.path) and not Path(path).exists():
+            raise InputError(
+                f"the images of {self.path} are no longer at {path}",
+                hint=f"put them back, or change data.path in {self.path / 'recipe.toml'}",
+            )
         splits = data.load(self.recipe.data)
         check_fingerprints(fingerprints(splits), self.environment["data"]["fingerprints"], self.path)
         return splits

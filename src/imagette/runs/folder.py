@@ -85,7 +85,10 @@ class RunFolder:
         """
         file = self.path / name
         if name != "status.json" and not file.exists() and (status := self.status())["state"] == "diverged":
-            raise InputError(f"{self.path} has no {name}: {status.get('message', '')}", hint="train anew, mended so")
+            raise InputError(
+                f"{self.path} has no {name}: {status.get('message', '')}",
+                hint="train anew, with a lower optim.lr or with optim.clip_norm = 1.0",
+            )
         return pages.read(file)
 
     def write(self, name: str, page: Mapping[str, Any]) -> None:

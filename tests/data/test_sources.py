@@ -13,7 +13,7 @@ import pytest
 
 from data import server as web
 from imagette.core.errors import EnvironmentFault
-from imagette.data import fetch, http
+from imagette.data import audit, fetch, http
 from imagette.data.checks import Unavailable
 from imagette.data.entry import File
 
@@ -148,6 +148,8 @@ def test_a_mirror_may_compress_anew_but_not_change_the_contents(good, monkeypatc
         monkeypatch.setenv("IMAGETTE_MIRROR", mirror.address)
         assert_right(fetch_from(good))
     assert good.requests == []
+    unpacked = web.md5(gzip.decompress(anew[web.IMAGES]))
+    assert f"{web.IMAGES}: {unpacked}, unpacked: ok" in audit.check(web.entry(web.bundle()))
 
 
 @pytest.mark.parametrize("action", [web.send_all, web.send_all_in_lower_case])

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from imagette.core.errors import EnvironmentFault, InputError
 from imagette.data import digits, sources, store
-from imagette.data.checks import Unavailable
-from imagette.data.entry import Entry
+from imagette.data.checks import Unavailable, digest
+from imagette.data.entry import Entry, File
 
 
 def check(entry: Entry) -> list[str]:
@@ -53,4 +54,12 @@ def _downloads(entry: Entry) -> Iterator[tuple[str, bool]]:
                 except Unavailable as error:
                     yield f"{path.name}: {error}", False
                 else:
-                    yield f"{path.name}: {file.checksum or 'the digests of what is in it'}", True
+                    yield f"{path.name}: {_digest(path, file)}", True
+
+
+def _digest(path: Path, file: File) -> str:
+    """Name the digest by which a file was accepted."""
+    if not file.checksum:
+        return "the digests of what is in it"
+    found = digest(path.read_bytes(), file.checksum)
+    return found if found == file.checksum else f"{file.contents}, unpacked"

@@ -26,7 +26,7 @@ PROGRESS = 0.01  # of the file, that a try has to bring to be followed by anothe
 SLOWEST = 1024  # bytes in one time-out: a server that gives less is stalled
 PACKED = (".gz", ".tgz")
 OK, PARTIAL, UNSATISFIABLE = 200, 206, 416
-LATER = (408, 429)  # what a server says that could not give it just now
+BUSY = (408, 429)  # try again later
 
 
 class _Broken(Unavailable):
@@ -93,7 +93,7 @@ def _request(url: str, part: Path, file: File, advance: Callable[[int], None], w
     try:
         if response.status == UNSATISFIABLE and start:  # nothing is left to send: the digest decides
             return
-        if start and 400 <= response.status < 500 and response.status not in LATER:  # it may mind the range only
+        if start and 400 <= response.status < 500 and response.status not in BUSY:  # it may mind the range only
             _request(url, part, file, advance, whole=True)
             return
         if response.status not in (OK, PARTIAL):

@@ -27,6 +27,8 @@ from imagette.engine.denormals import Flushed
 from imagette.engine.loop import Training
 
 CASES = {name: NETS[name] for name in ARTICLES}
+ROUNDS = 41
+ROUND_SECONDS = 0.4  # many short rounds: a busy neighbour comes and goes in seconds, and should meet both of a pair
 COLUMNS = {"case": "<24", "batch": ">6", "bare, ms": ">10.3f", "engine, ms": ">12.3f", "added": ">+9.1%"}
 
 
@@ -54,7 +56,7 @@ def bare_arithmetic(training: Training, case: Net) -> Work:
 
 def measure(case: Net, rounds: int, precision: str, threads: int) -> dict[str, Any]:
     """Time both sides in turns."""
-    training = prepare(case, precision, threads)
+    training = prepare(case, precision, threads, ROUND_SECONDS)
     count = training.plan.steps_per_epoch
     sides = {"bare": bare_arithmetic(training, case), "engine": through_the_engine(training)}
     rows = record.milliseconds(in_turns(sides, rounds), count)
@@ -76,7 +78,7 @@ def measure(case: Net, rounds: int, precision: str, threads: int) -> dict[str, A
 
 def main() -> None:
     """Measure, print a table, write the rows."""
-    parser = record.parser("Time the engine against the bare arithmetic.", CASES)
+    parser = record.parser("Time the engine against the bare arithmetic.", CASES, ROUNDS)
     parser.add_argument("--precision", default="auto", choices=["auto", "float32", "bfloat16"])
     parser.add_argument("--threads", type=int, default=0)
     asked = parser.parse_args()

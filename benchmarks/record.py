@@ -22,11 +22,11 @@ from imagette.engine.device import describe
 RESULTS = Path(__file__).parent / "results"
 
 
-def parser(description: str, cases: Iterable[str]) -> argparse.ArgumentParser:
+def parser(description: str, cases: Iterable[str], rounds: int = 7) -> argparse.ArgumentParser:
     """Make the parser of a program that measures some cases in rounds."""
     words = argparse.ArgumentParser(description=description)
     words.add_argument("cases", nargs="*", choices=[*cases, []], help="default: all")
-    words.add_argument("--rounds", type=int, default=7)
+    words.add_argument("--rounds", type=int, default=rounds)
     return words
 
 

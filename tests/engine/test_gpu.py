@@ -32,6 +32,8 @@ WAYS = {
     "speed net, chosen images": (*SPEEDNET, "train.keep_hardest=0.5", "optim.name=adamw"),
     "images in the machine's memory": ("data.keep_in=host",),
     "compiled": ("train.compile=on",),
+    "speed net, compiled": (*SPEEDNET, "train.compile=on", "train.ema=0.9"),
+    "chosen images, compiled": (*SPEEDNET, "train.compile=on", "train.keep_hardest=0.5"),
     "float32": ("train.precision=float32",),
 }  # fmt: skip
 
@@ -57,6 +59,17 @@ def test_whatever_a_recipe_asks_for_is_learned(digits: Digits, way: tuple[str, .
     training = Training(recipe(*way), *digits)
     list(training.events())
     assert accuracy(training, digits[1]) > 0.75
+
+
+def test_a_compiled_step_learns_what_a_plain_one_learns(digits: Digits) -> None:
+    few = ("train.epochs=2", "train.precision=float32", "train.batch_size=64", "optim.lr=0.001", "model.dropout=0")
+    epochs = [
+        [event for event in Training(recipe(*few, compiled), *digits).events() if isinstance(event, EpochDone)]
+        for compiled in ("train.compile=off", "train.compile=on")
+    ]
+    for plain, compiled in zip(*epochs, strict=True):  # the last batch of an epoch is a shorter one
+        assert compiled.train_loss == pytest.approx(plain.train_loss, rel=1e-2)
+        assert compiled.val_loss == pytest.approx(plain.val_loss, rel=1e-2)
 
 
 @pytest.mark.parametrize("way", ["everything", "speed net, muon", "speed net, chosen images"])

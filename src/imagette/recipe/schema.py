@@ -148,7 +148,7 @@ class Train(Section):
     a CPU and without compile; auto takes it where a step is faster so, else channels_last, or contiguous for a model of
     yours that takes no other. Results differ in the last bits between orders."""
     compile: Literal["auto", "on", "off"] = "auto"
-    """torch.compile: pays on long GPU runs, costs seconds at the start."""
+    """torch.compile, as CUDA graphs on a GPU: pays on long GPU runs, costs seconds at the start."""
     threads: Annotated[int, Field(ge=0, le=1024)] = 0
     """CPU threads; 0 takes all cores, or one where that is faster. Results differ in the last bits between counts."""
     log_every: NonNegativeInt = 0

@@ -48,7 +48,7 @@ ZH_CELLS = {  # patterns of the English cells, in this order
     r"\btest (?=[\d.])": "测试 ",
     r"\btrain (?=[\d.])": "训练 ",
     r"\bvalidation (?=[\d.])": "验证 ",
-    r"\| (\d+) of (\d+) \|": r"| \2 轮中的 \1 轮 |",
+    r"\| ([\d /]+) of (\d+) \|": r"| \2 轮中的 \1 轮 |",
     "not run": "没有跑",
     "no trap": "没有陷阱",
     ": not measured": "：没有测",
@@ -56,6 +56,7 @@ ZH_CELLS = {  # patterns of the English cells, in this order
         r"：没有明显的代价，测试图片上 \1 个百分点，区间重叠"
     ),
     r": not comparable after (\d+) and (\d+) epochs": r"：一边 \1 轮，一边 \2 轮，不能比",
+    ": not comparable on different images": "：图片不同，不能比",
     r" costs ([\d.]+) points on the test images": r"：测试图片上少 \1 个百分点",
     r" gains ([\d.]+) points on the test images": r"：测试图片上多 \1 个百分点",
     r"testing without eval\(\)": "测试时没有 eval()",

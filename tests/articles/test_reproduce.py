@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -18,7 +20,7 @@ from safetensors.torch import load_file
 import imagette
 from imagette.articles import table
 from imagette.articles.reproduce import reproduce
-from imagette.core.errors import Diverged, EnvironmentFault
+from imagette.core.errors import Diverged, EnvironmentFault, InputError
 from imagette.runs.folder import run_paths
 
 
@@ -70,8 +72,12 @@ def test_trainings_of_different_length_are_not_compared(ladder: tuple[Path, list
     line = dict(zip(table.HEADINGS, longer.cells(), strict=True))
     assert line["epochs"] == "2 / 7 of 100"
     assert line["s/epoch"].endswith(" / 1000.0")
-    other = replace(row, corrected=replace(row.as_published, data="digits, 10 training images"))
+    other = replace(row, corrected=replace(row.as_published, fingerprints={"test": "of other images, called alike"}))
     assert other.cost().endswith("not comparable on different images")
+
+
+def test_every_run_has_its_page(ladder: tuple[Path, list[table.Row]]) -> None:
+    assert all((path / "report.html").stat().st_size > 10_000 for path in run_paths(ladder[0]))
 
 
 def test_the_curves_are_a_picture(ladder: tuple[Path, list[table.Row]]) -> None:
@@ -119,6 +125,36 @@ def test_a_second_phase_goes_on_from_the_first_and_is_the_whole_training(
     assert all(torch.equal(ours[key], theirs[key]) for key in ours)
 
 
+def phases(data: str) -> list[imagette.Recipe]:
+    """Give the recipes of A2 as ``reproduce(epochs=7)`` adapts them."""
+    first, whole = (imagette.Recipe.load("a2-2", [f"train.epochs={n}", f"schedule.restarts={at}"]) for n, at in
+                    ((5, "[]"), (7, "[5]")))  # fmt: skip
+    first = first.replace(**{"name": "a2-1", "schedule.restart_factor": 1.0})
+    return [recipe.replace(**{"data.path": data}) for recipe in (first, whole)]
+
+
+def test_a_second_phase_that_never_had_a_checkpoint_begins_again(large_digits: dict[str, str], tmp_path: Path) -> None:
+    parent = imagette.train(phases(large_digits["fashion-mnist"])[0], runs=tmp_path, progress=False)
+    lost = imagette.extend(parent.path, 2, factor=0.1, progress=False)
+    shutil.rmtree(lost.folder.checkpoints)  # as a full disk leaves it
+    (lost.path / "summary.json").unlink()
+    lost.folder.set_status(state="failed")
+    (row,) = reproduce(["a2-2"], epochs=7, data=large_digits, runs=tmp_path, progress=False)
+    assert row.as_published is not None
+    assert row.as_published.run == "a2-1-3"
+    assert row.as_published.epochs == 7
+
+
+def test_a_first_phase_without_a_checkpoint_is_trained_again_with_the_second(
+    large_digits: dict[str, str], tmp_path: Path
+) -> None:
+    parent = imagette.train(phases(large_digits["fashion-mnist"])[0], runs=tmp_path, progress=False)
+    shutil.rmtree(parent.folder.checkpoints)
+    (row,) = reproduce(["a2-2"], epochs=7, data=large_digits, runs=tmp_path, progress=False)
+    assert row.as_published is not None
+    assert (row.as_published.run, row.as_published.epochs) == ("a2-2-1", 7)
+
+
 def test_one_epoch_has_no_second_phase(large_digits: dict[str, str], tmp_path: Path) -> None:
     rows = reproduce(["a2"], epochs=1, data=large_digits, runs=tmp_path, progress=False)
     assert [row.as_published and row.as_published.epochs for row in rows] == [1, 1]
@@ -132,11 +168,51 @@ def test_a_warm_up_fits_into_fewer_epochs(large_digits: dict[str, str], tmp_path
 
 def test_the_table_keeps_what_an_earlier_call_measured(large_digits: dict[str, str], tmp_path: Path) -> None:
     for ids, corrected in ((["a1-1"], True), (["a1-2"], False), (["a1-1"], False)):
-        reproduce(ids, corrected=corrected, epochs=1, data=large_digits, runs=tmp_path, progress=False)
+        rows = reproduce(ids, corrected=corrected, epochs=1, data=large_digits, runs=tmp_path, progress=False)
     first, second = table.load(tmp_path / "articles.json")
     assert (first.system.id, second.system.id) == ("a1-1", "a1-2")
     assert first.corrected is not None
     assert second.as_published is not None
+    assert rows == [first]  # what is printed says the same as the file
+
+
+@pytest.mark.parametrize("text", ["", "[", "{}", "[{}]", '[{"system": {"id": "a1-1", "colour": 1}}]'])
+def test_a_damaged_table_is_named_before_anything_is_trained(
+    text: str, large_digits: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "articles.json").write_text(text)
+    with pytest.raises(InputError, match=r"articles\.json: not a table"):
+        reproduce(["a1-2"], epochs=1, data=large_digits, runs=tmp_path, progress=False)
+    assert (tmp_path / "articles.json").read_text() == text
+    assert names(tmp_path) == []
+
+
+def test_a_run_without_its_history_does_not_keep_back_the_others(large_digits: dict[str, str], tmp_path: Path) -> None:
+    reproduce(["a1-2"], epochs=1, data=large_digits, runs=tmp_path, progress=False)
+    (tmp_path / "a1-2-1" / "metrics.csv").unlink()
+    with pytest.raises(InputError, match=r"(?s)1 of the trainings.*a1-2: .*metrics.csv"):
+        reproduce(["a1-2", "a1-3"], epochs=1, data=large_digits, runs=tmp_path, progress=False)
+    assert names(tmp_path) == ["a1-2-1", "a1-3-1"]
+
+
+def test_images_that_were_replaced_are_not_given_an_old_figure(large_digits: dict[str, str], tmp_path: Path) -> None:
+    own = tmp_path / "own.npz"
+    shutil.copyfile(large_digits["mnist"], own)
+    reproduce(["a1-2"], epochs=1, data={"mnist": str(own)}, runs=tmp_path, progress=False)
+    arrays = dict(np.load(own))
+    np.savez(own, **arrays | {"x_train": 255 - arrays["x_train"]})
+    with pytest.raises(InputError, match="have changed"):
+        reproduce(["a1-2"], epochs=1, data={"mnist": str(own)}, runs=tmp_path, progress=False)
+
+
+def test_home_is_where_the_runs_are_looked_for(
+    large_digits: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for _ in range(2):
+        reproduce(["a1-2"], epochs=1, data=large_digits, runs="~/kept", progress=False)
+    assert names(tmp_path / "kept") == ["a1-2-1"]
+    assert (tmp_path / "kept" / "articles.md").is_file()
 
 
 def test_a_training_that_diverged_is_told_and_not_tried_again(large_digits: dict[str, str], tmp_path: Path) -> None:
@@ -157,6 +233,7 @@ def test_what_cannot_be_had_does_not_keep_back_the_others(tmp_path: Path, large_
     lines = (tmp_path / "articles.md").read_text().splitlines()
     assert [line.split(" | ")[0] for line in lines[2:]] == ["| a1-2", "| a4", "| a4-variant"]
     assert "not run" in lines[3]
+    assert "| 0 of 25 |" in lines[3]
 
 
 def test_a_stopped_reproduction_goes_on_where_it_was(tmp_path: Path, large_digits: dict[str, str]) -> None:

@@ -17,11 +17,12 @@ from imagette.data import catalog
 from imagette.data.fetch import ANY
 from imagette.recipe.schema import Recipe
 from imagette.recipe.show import differences
-from imagette.runs import fit
+from imagette.report import page
+from imagette.runs import checkpoint, fit
 from imagette.runs.folder import RunFolder, check_writable, run_paths
 from imagette.runs.run import Run
 
-QUICK_IMAGES, QUICK_EPOCHS = 10_000, 5
+QUICK_IMAGES, QUICK_EPOCHS = 10_000, 10
 IN_NAME_ONLY = ("name", "about", "train.checkpoint_seconds")
 MEASURING_ONLY = ("evaluate.", "traps.test_without_eval", "traps.grayscale_of_gray")
 
@@ -40,22 +41,22 @@ def reproduce(
 
     What an earlier call has trained in ``runs`` is not trained again, and what it left unfinished goes on where it
     was. The table is written to ``articles.md``, ``.csv`` and ``.json`` in that folder, with a picture of the curves
-    for each article, whenever a system is done.
+    for each article, whenever a system is done; each run has its page.
 
     Args:
         ids: of systems (``a3-6``), of corrected ones (``a3-6-corrected``) or of articles (``a3``); none takes all.
         corrected: train each also with its trap mended.
-        quick: 10,000 training images and at most 5 epochs: the order of the systems, not their figures.
+        quick: 10,000 training images and at most 10 epochs: a first look, lower than what whole trainings reach.
         epochs: at most so many, where the published number would take too long; the table says so.
         data: paths to images of your own in place of a data set, by its name in the catalog.
         runs: the folder that holds the runs: by default ``runs/articles``, or ``runs/articles-quick``.
         progress: show a bar on a terminal, plain lines elsewhere.
 
     Returns:
-        One row a system.
+        One row a system, with what earlier calls have measured of it.
 
     Raises:
-        InputError: for an id, a data set or a path that does not exist.
+        InputError: for an id, a data set or a path that does not exist, or a table that is damaged.
         ImagetteError: when all others are done, for the trainings that failed: of the kind that the first one had.
         Interrupted: when a signal asked to stop; the same call goes on.
 
@@ -65,13 +66,14 @@ def reproduce(
         imagette.core.errors.InputError: no system 'a5'
           hint: ...
     """
-    systems, root = chosen(ids, corrected), Path(runs or folder(quick))
+    systems, root = chosen(ids, corrected), with_home(runs or folder(quick))
     _check_places(data or {})
     check_writable(root)
+    table.known(root)  # a damaged one shows before any training
     rows: list[Row] = []
     failures: dict[str, ImagetteError] = {}
     for number, (system, names) in enumerate(systems.items(), start=1):
-        row = Row(system)
+        row = Row(system, published_epochs=Recipe.load(names[0]).train.epochs)
         rows.append(row)
         for name in names:
             recipe = _adapted(Recipe.load(name), quick, epochs, data or {})
@@ -84,15 +86,16 @@ def reproduce(
                 say(f"{name}: {error.message}")
                 failures[name] = error
             else:
-                row.add(measured, Recipe.load(name).train.epochs, is_corrected=name == system.corrected)
-        curves.save(table.save(rows, root), root)
+                row.add(measured, is_corrected=name == system.corrected)
+        merged = table.save(rows, root)
+        curves.save(merged, root)
     if failures:
         lines = [f"\n  - {name}: {error.message.splitlines()[0].rstrip(':')}" for name, error in failures.items()]
         raise type(next(iter(failures.values())))(
             f"{len(failures)} of the trainings could not be done:{''.join(lines)}",
-            hint=f"the others are in {root / 'articles.md'}; when the cause is mended, give the same command again",
+            hint=f"the table is {root / 'articles.md'}; when the cause is mended, give the same command again",
         )
-    return rows
+    return [row for row in merged if row.system in systems]
 
 
 def _check_places(data: Mapping[str, str]) -> None:
@@ -126,17 +129,26 @@ def _measured(recipe: Recipe, root: Path, progress: bool) -> Measured:
     """Give a recipe's figures, from the least work that yields them."""
     runs = list(_runs(root))
     for run in runs:
-        if _differ_only(recipe, run.recipe, IN_NAME_ONLY):
+        if _differ_only(recipe, run.recipe, IN_NAME_ONLY) and not _lost(run):
             if run.status["state"] == "diverged":  # it would again, at the same step
                 raise Diverged(run.status["message"])
-            return Measured.of(run if _finished(run) else fit.resume(run.path, progress=progress))
+            return _read(run if _finished(run) else fit.resume(run.path, progress=progress))
     for run in runs:
         # Without validation images, how a net is measured changes nothing of how it is trained.
         alike = not recipe.data.validation and _differ_only(recipe, run.recipe, IN_NAME_ONLY + MEASURING_ONLY)
         if alike and _finished(run):
             same_images = recipe.replace(**{"data.division": run.recipe.data.division})
-            return Measured.of(run, Run(run.path, recipe=same_images).test())
-    return Measured.of(_second_phase(recipe, runs, progress) or fit.train(recipe, runs=root, progress=progress))
+            return _read(run, Run(run.path, recipe=same_images).test())
+    return _read(_second_phase(recipe, runs, progress) or fit.train(recipe, runs=root, progress=progress))
+
+
+def _read(run: Run, test: dict[str, Any] | None = None) -> Measured:
+    """Read a finished run, and see to it that it has its page."""
+    if run.recipe.data.path:  # files of a user may be others by now, under the same name
+        _ = run.splits  # which refuses them
+    if not (run.path / page.NAME).is_file():
+        page.save(run)
+    return Measured.of(run, test)
 
 
 def _second_phase(recipe: Recipe, runs: list[Run], progress: bool) -> Run | None:
@@ -149,7 +161,8 @@ def _second_phase(recipe: Recipe, runs: list[Run], progress: bool) -> Run | None
     )
     more = recipe.train.epochs - first.train.epochs
     for run in runs:
-        if _finished(run) and _differ_only(first, run.recipe, IN_NAME_ONLY):
+        ended = _finished(run) and _differ_only(first, run.recipe, IN_NAME_ONLY)
+        if ended and checkpoint.load_latest(run.folder.checkpoints):
             return fit.extend(run.path, more, factor=schedule.restart_factor, progress=progress)
     return None
 
@@ -163,6 +176,13 @@ def _runs(root: Path) -> Iterator[Run]:
             say(f"left aside: {error}")
         else:
             yield Run(path)
+
+
+def _lost(run: Run) -> bool:
+    """Tell a second phase that was stopped before its first checkpoint: it cannot go on, only begin again."""
+    return (
+        not _finished(run) and "extends" in run.environment and checkpoint.load_latest(run.folder.checkpoints) is None
+    )
 
 
 def _finished(run: Run) -> bool:

@@ -12,10 +12,12 @@ from typing import Any
 
 from imagette.articles.published import SYSTEMS, System
 from imagette.core.console import counted
+from imagette.core.errors import InputError
 from imagette.core.files import atomic_write
 from imagette.data.catalog import CATALOG
 from imagette.runs.run import Run
 
+FILE = "articles.json"
 HEADINGS = ("id", "data", "published", "as published", "corrected", "epochs", "s/epoch", "what the trap costs")
 
 
@@ -26,6 +28,7 @@ class Measured:
     Args:
         run: its folder's name.
         data: the data set, with its division where there are several, and how many images it trained on.
+        fingerprints: of the images' contents, by part.
         figures: ``accuracy``, ``accuracy_low``, ``accuracy_high`` and ``n``, by the images they were measured on.
         worst: the classes of the test images, worst first, with the share that was right.
         confused: the most confused pairs of the test images, ``(one, other, count)``.
@@ -38,6 +41,7 @@ class Measured:
 
     run: str
     data: str
+    fingerprints: dict[str, str]
     figures: dict[str, dict[str, Any]]
     worst: list[tuple[str, float]]
     confused: list[tuple[str, str, int]]
@@ -54,8 +58,16 @@ class Measured:
         Args:
             run: the run.
             test: its figures on the test images where they are not those of its summary.
+
+        Raises:
+            InputError: when a page or a table of the run is missing or damaged.
         """
         summary, environment, history = run.summary, run.environment, run.history
+        if not history:
+            raise InputError(
+                f"{run.path / 'metrics.csv'}: missing, or without an epoch",
+                hint="restore it from a copy, or remove the run's folder: it is then trained anew",
+            )
         plan, test = environment["plan"], test or summary["test"]
         recalls = [(row["name"], row["recall"]) for row in test["per_class"] if row["recall"] is not None]
         figures = {
@@ -67,6 +79,7 @@ class Measured:
         return cls(
             run=run.path.name,
             data=_data_text(summary["data"]),
+            fingerprints=environment["data"]["fingerprints"],
             figures=figures,
             worst=sorted(recalls, key=lambda pair: pair[1]),
             confused=[tuple(pair) for pair in test["most_confused"][:3]],
@@ -95,13 +108,12 @@ class Row:
     """One system: published, measured as published, and measured with its trap mended."""
 
     system: System
+    published_epochs: int
     as_published: Measured | None = None
     corrected: Measured | None = None
-    published_epochs: int = 0
 
-    def add(self, measured: Measured, published_epochs: int, *, is_corrected: bool) -> None:
+    def add(self, measured: Measured, *, is_corrected: bool) -> None:
         """Take in what one of the two recipes gave."""
-        self.published_epochs = published_epochs
         if is_corrected:
             self.corrected = measured
         else:
@@ -121,7 +133,7 @@ class Row:
             return f"{trap}: not measured"
         if len(epochs := self._both("epochs")) > 1:
             return f"{trap}: not comparable after {' and '.join(epochs)} epochs"
-        if len(self._both("data")) > 1:
+        if len(self._both("fingerprints")) > 1:
             return f"{trap}: not comparable on different images"
         with_it, without = (side.figures["test"] for side in (self.as_published, self.corrected))
         points = 100 * (without["accuracy"] - with_it["accuracy"])
@@ -157,7 +169,7 @@ def markdown(rows: Iterable[Row], headings: Sequence[str] = HEADINGS) -> str:
 
     Example:
         >>> from imagette.articles.published import chosen
-        >>> print(markdown([Row(next(iter(chosen(["a1-2"]))))], ("id", "data", "published")))
+        >>> print(markdown([Row(next(iter(chosen(["a1-2"]))), 100)], ("id", "data", "published")))
         | id | data | published |
         | --- | --- | --- |
         | a1-2 | - | test 92.1 |
@@ -178,35 +190,53 @@ def save(rows: Sequence[Row], folder: Path) -> list[Row]:
         All rows that the files now hold.
 
     Raises:
+        InputError: when those that are there are damaged.
         EnvironmentFault: when they cannot be written.
     """
-    file = folder / "articles.json"
-    known = {row.system.id: row for row in load(file)} if file.is_file() else {}
+    all_rows = known(folder)
     for row in rows:
-        before = known.get(row.system.id, row)
-        known[row.system.id] = replace(
-            row,
-            as_published=row.as_published or before.as_published,
-            corrected=row.corrected or before.corrected,
-            published_epochs=row.published_epochs or before.published_epochs,
+        before = all_rows.get(row.system.id, row)
+        all_rows[row.system.id] = replace(
+            row, as_published=row.as_published or before.as_published, corrected=row.corrected or before.corrected
         )
-    rows = [known[system.id] for system in SYSTEMS if system.id in known]
+    rows = [all_rows[system.id] for system in SYSTEMS if system.id in all_rows]
     page = io.StringIO()
     csv.writer(page, lineterminator="\n").writerows([HEADINGS, *(row.cells() for row in rows)])
     atomic_write(folder / "articles.csv", page.getvalue())
     atomic_write(folder / "articles.md", markdown(rows))
-    atomic_write(file, json.dumps([asdict(row) for row in rows], indent=1) + "\n")
+    atomic_write(folder / FILE, json.dumps([asdict(row) for row in rows], indent=1) + "\n")
     return rows
+
+
+def known(folder: Path) -> dict[str, Row]:
+    """Read the rows that lie in a folder, by system; a folder without a table has none.
+
+    Raises:
+        InputError: when the table is damaged.
+    """
+    file = folder / FILE
+    if not file.exists():
+        return {}
+    try:
+        return {row.system.id: row for row in load(file)}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise InputError(
+            f"{file}: not a table that reproduce wrote: {error}",
+            hint="move it away: the same command makes it anew from the runs beside it",
+        ) from error
 
 
 def load(file: Path) -> list[Row]:
     """Read rows that ``save`` wrote as JSON."""
-    return [_row(facts) for facts in json.loads(file.read_text(encoding="utf-8"))]
+    facts = json.loads(file.read_text(encoding="utf-8"))
+    if not isinstance(facts, list):
+        raise TypeError("not a list of rows")
+    return [_row(row) for row in facts]
 
 
 def _row(facts: dict[str, Any]) -> Row:
     sides = {side: _side(facts[side]) for side in ("as_published", "corrected")}
-    return Row(System(**facts["system"]), **sides, published_epochs=facts["published_epochs"])
+    return Row(System(**facts["system"]), facts["published_epochs"], **sides)
 
 
 def _side(facts: dict[str, Any] | None) -> Measured | None:

@@ -34,6 +34,8 @@ def columns(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
 def table(title: str, headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print a table with its rule; on a terminal names wrap where they must, figures never, and in a pipe nothing does.
 
+    On a terminal that is too narrow for it, each row is a paragraph, a line a cell.
+
     Args:
         title: above the table, if it is not empty.
         headings: one a column; ``>`` in front aligns it to the right.
@@ -58,8 +60,20 @@ def table(title: str, headings: Sequence[str], rows: Iterable[Sequence[object]])
         click.echo(f"\n{inert(title)}\n")
     wide = Console(highlight=False, width=10_000)
     narrow = Console(highlight=False)
-    fits = sys.stdout.isatty() and wide.measure(grid).minimum <= narrow.width
-    (narrow if fits else wide).print(grid)
+    if not sys.stdout.isatty():
+        wide.print(grid)
+    elif wide.measure(grid).minimum <= narrow.width:
+        narrow.print(grid)
+    else:
+        _paragraphs([heading.removeprefix(">") for heading in headings], lines)
+
+
+def _paragraphs(headings: Sequence[str], lines: Iterable[Sequence[str]]) -> None:
+    width = max(map(len, headings))
+    for line in lines:
+        for heading, cell in zip(headings, line, strict=True):
+            click.echo(f"{heading:{width}}  {cell}")
+        click.echo()
 
 
 def percent(share: float | None) -> str:

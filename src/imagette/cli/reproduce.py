@@ -7,6 +7,7 @@ import click
 from imagette.cli import arguments
 from imagette.core.console import inert
 from imagette.core.errors import InputError
+from imagette.core.files import with_home
 
 
 @click.command(
@@ -19,7 +20,7 @@ from imagette.core.errors import InputError
 )
 @click.argument("ids", nargs=-1, metavar="[ID]...")
 @click.option("--corrected", is_flag=True, help="Train each system also with its mistake mended.")
-@click.option("--quick", is_flag=True, help="10,000 images, at most 5 epochs: the order, not the figures.")
+@click.option("--quick", is_flag=True, help="10,000 images, at most 10 epochs: a first look.")
 @click.option("--epochs", type=click.IntRange(min=1), help="Train at most so many; the table says how many.")
 @click.option(
     "--data",
@@ -47,20 +48,20 @@ def command(
     takes days on a CPU.
     `imagette recipes list` names them.
 
-    Stop it whenever you like: the same command goes on where it was, and never trains anything twice.
+    Stop it whenever you like: the same command goes on where it was, and does not train again what it has trained.
     """
     data = dict(map(_place, places))
     from imagette.articles.published import chosen, folder
 
-    runs = runs or folder(quick)
+    root = with_home(runs or folder(quick))
     chosen(ids)  # a wrong name shows before torch is loaded
     from imagette.articles import table
     from imagette.articles.reproduce import reproduce
     from imagette.cli.output import table as print_table
 
-    rows = reproduce(ids, corrected=corrected, quick=quick, epochs=epochs, data=data, runs=runs, progress=not quiet)
+    rows = reproduce(ids, corrected=corrected, quick=quick, epochs=epochs, data=data, runs=root, progress=not quiet)
     print_table("", table.HEADINGS, [row.cells() for row in rows])
-    click.echo(f"\ntable  {inert(runs)}/articles.md (also .csv and .json)\ncurves {inert(runs)}/a?.png")
+    click.echo(f"\ntable  {inert(root)}/articles.md (also .csv and .json)\ncurves {inert(root)}/a?.png")
 
 
 def _place(text: str) -> tuple[str, str]:

@@ -20,6 +20,7 @@ from imagette.data.mapped import ZIP_DAMAGE, read_npz
 from imagette.report import plots
 from imagette.runs.run import Run
 
+NAME = "report.html"
 MISTAKES = 60  # shown on the page
 
 
@@ -48,8 +49,8 @@ def save(run: Run) -> Path:
         wrong=wrong,
         percent=lambda share: "–" if share is None else f"{share:.2%}",
     )
-    atomic_write(run.path / "report.html", page)
-    return run.path / "report.html"
+    atomic_write(run.path / NAME, page)
+    return run.path / NAME
 
 
 def _facts(run: Run) -> list[tuple[str, str]]:

@@ -18,9 +18,10 @@ from imagette.recipe.optimizers import SGD, Adam, AdamW
 PROGRAM = """
 import os, sys
 import imagette
-few = ["train.epochs=1", "model.name=linear"]
+few = ["train.epochs=1", "model.name=" + sys.argv[2]]
 imagette.train(imagette.Recipe.load(sys.argv[1], few), runs=os.path.dirname(sys.argv[1]), progress=False)
-print([name for name in ("torch._dynamo", "sklearn.metrics", "scipy.stats", "matplotlib") if name in sys.modules])
+slow = "torch._dynamo", "sympy", "sklearn.metrics", "scipy.stats", "matplotlib"
+print([name for name in slow if name in sys.modules])
 """
 
 
@@ -64,9 +65,10 @@ def test_adams_steps_are_torchs_own_over_a_missing_gradient_and_a_state_that_is_
     assert ends[0][0] == [5] * 4
 
 
-def test_a_training_loads_nothing_that_is_slow_and_not_needed(tmp_path) -> None:
+@pytest.mark.parametrize("model", ["linear", "speednet"])
+def test_a_training_loads_nothing_that_is_slow_and_not_needed(model, tmp_path) -> None:
     random = np.random.default_rng(0)
     images = tmp_path / "images.npz"
     np.savez(images, images=random.integers(0, 256, (60, 8, 8), np.uint8), labels=np.arange(60) % 3)
-    child = subprocess.run([sys.executable, "-c", PROGRAM, images], capture_output=True, text=True, check=True)
+    child = subprocess.run([sys.executable, "-c", PROGRAM, images, model], capture_output=True, text=True, check=True)
     assert child.stdout.splitlines()[-1] == "[]"

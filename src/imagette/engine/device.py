@@ -114,10 +114,9 @@ def _cpu() -> dict[str, Any]:
 
 
 def cores() -> int:
-    """Count the processor cores that this process may use; OMP_NUM_THREADS, where it is set, has the word."""
-    if (asked := os.environ.get("OMP_NUM_THREADS", "")).isdigit():
-        return max(1, int(asked))
-    return machine.cores()
+    """Count the processor cores that this process may use, or fewer where OMP_NUM_THREADS says so."""
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    return max(1, min(int(asked) if asked.isdecimal() else machine.cores(), machine.cores()))
 
 
 @contextmanager

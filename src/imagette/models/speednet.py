@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -88,8 +89,10 @@ class WhiteningStem(nn.Conv2d):
         inner = images[:, :, 1:, 1:]  # where the convolution looks, but for the padding
         every = inner.unfold(2, SIDE, 2).unfold(3, SIDE, 2).permute(0, 2, 3, 1, 4, 5)  # a view: nothing is copied
         count = every[..., 0, 0, 0].numel()
-        some = torch.arange(0, count, -(-count // PATCHES))
-        patches = every[torch.unravel_index(some, every.shape[:3])].reshape(-1, size).double()
+        some = np.arange(0, count, -(-count // PATCHES))
+        # torch's own unravel_index imports sympy first, which takes two seconds.
+        places = tuple(map(torch.from_numpy, np.unravel_index(some, every.shape[:3])))
+        patches = every[places].reshape(-1, size).double()
         values, vectors = torch.linalg.eigh(torch.cov(patches.T, correction=0).reshape(size, size))
         # Blown up, a direction without variance would answer to rounding, and to the padding of augmented images.
         vectors = vectors * (values > NOTHING * values[-1])

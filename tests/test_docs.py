@@ -101,8 +101,10 @@ def test_what_the_page_shows_really_runs(desk: Path, capsys: pytest.CaptureFixtu
 def test_the_python_on_the_page_really_runs(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for body in blocks("README.md", "python"):
         exec(compile(body, "README.md", "exec"), {})
-    path, accuracy, label = capsys.readouterr().out.split()
+    path, accuracy, label, page = capsys.readouterr().out.split()
     assert Path(path).is_dir()
+    assert Path(page) == Path(path) / "report.html"
+    assert Path(page).is_file()
     assert float(accuracy) > 0.5
     assert label in set("0123456789")
 

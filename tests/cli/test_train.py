@@ -18,6 +18,7 @@ from sklearn.datasets import load_digits
 
 import imagette
 from imagette.engine import device
+from imagette.engine.events import EpochDone
 
 
 @pytest.fixture(scope="session")
@@ -209,3 +210,22 @@ def test_a_picture_that_cannot_be_read_is_2(call, trained, nowhere, name, conten
     answer = call("predict", trained.path, name)
     assert (answer.code, answer.out) == (2, "")
     assert name in answer.err
+
+
+def test_a_value_given_as_an_option_is_shown_as_it_is_written(call) -> None:
+    answer = call("train", "digits", "--batch-size", "2")
+    assert answer.code == 2
+    assert "KEY=VALUE: train.batch_size=VALUE" in answer.err
+    assert "KEY=VALUE" not in call("train", "digits", "--bogus").err
+
+
+def test_a_training_that_was_stopped_is_finished_with_what_it_learned(call, nowhere) -> None:
+    recipe = imagette.Recipe.load("digits", ["train.epochs=40", "model.name=linear", "train.threads=1"])
+    stream = imagette.stream(recipe)
+    next(event for event in stream if isinstance(event, EpochDone))
+    stream.close()
+    assert "--finish" in call("predict", "runs/digits-1", "x.png").err
+    answer = call("resume", "runs/digits-1", "--finish", "--quiet")
+    assert (answer.code, answer.err) == (0, "")
+    assert "test accuracy" in answer.out
+    assert imagette.load("runs/digits-1").summary["epochs"] == 1

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -249,10 +250,20 @@ def test_a_gradient_that_is_not_finite_stops_before_the_step(digits: tuple[Image
 
 def test_a_validation_figure_that_is_not_a_number_is_never_best(digits: tuple[ImageSet, ImageSet]) -> None:
     training = Training(recipe("train.monitor=val_loss"), *digits)
-    assert training._keep_best(1.0)
-    assert not training._keep_best(float("nan"))
-    assert training._keep_best(0.5)
-    assert not training._keep_best(0.5)
+    nan = float("nan")
+    assert training._keep_best({"val_loss": 1.0})
+    assert not training._keep_best({"val_loss": nan})
+    assert training._keep_best({"val_loss": 0.5})
+    assert not training._keep_best({"val_loss": 0.5})
+
+
+def test_of_epochs_with_the_same_accuracy_the_surest_is_kept(digits: tuple[ImageSet, ImageSet]) -> None:
+    few = [part.take(np.flatnonzero(part.labels < 2)) for part in digits]  # zeros and ones: told apart at once
+    training = Training(recipe("train.epochs=12", "optim.lr=0.02"), few[0], few[1])
+    epochs = [event for event in trained(training) if isinstance(event, EpochDone)]
+    perfect = [event for event in epochs if event.val_accuracy == 1]
+    assert len(perfect) > 1
+    assert training.progress.best_epoch == min(perfect, key=lambda event: event.val_loss).epoch > perfect[0].epoch
 
 
 def test_a_state_with_a_weight_that_is_not_finite_is_not_saved(digits: tuple[ImageSet, ImageSet]) -> None:

@@ -261,3 +261,31 @@ def test_the_catalog_and_own_images_have_a_recipe_each() -> None:
         assert recipe.data.name == name
         if not entry.mirror_keeps_class:
             assert recipe.augment.flip == "none"
+
+
+@pytest.mark.parametrize(
+    ("key", "home"), [("epochs", "train.epochs"), ("lr", "optim.lr"), ("widths", "model.widths"), ("path", "data.path")]
+)
+def test_a_key_without_its_section_is_told_where_it_belongs(key: str, home: str) -> None:
+    with pytest.raises(InputError, match=rf"{key} \(command line\): unknown key; did you mean {home}\?"):
+        Recipe.load("digits", [f"{key}=2"])
+
+
+@pytest.mark.parametrize("written", ["thigns", "Things", "./thing/"])
+def test_a_mistyped_path_is_answered_with_what_lies_there(
+    written: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "things").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=r"did you mean '(\./)?things'\?"):
+        Recipe.load(written)
+
+
+def test_a_recipes_name_is_found_in_other_letters() -> None:
+    with pytest.raises(InputError, match="did you mean 'fashion-mnist'"):
+        Recipe.load("Fashion-MNIST")
+
+
+def test_a_folders_name_keeps_the_letters_of_every_script(tmp_path: Path) -> None:
+    (tmp_path / "手写 字").mkdir()
+    assert Recipe.load(str(tmp_path / "手写 字")).name == "手写-字"

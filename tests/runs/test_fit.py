@@ -186,6 +186,23 @@ def test_a_resume_to_another_number_of_epochs_shows_it(tmp_path: Path) -> None:
     assert (run.status["epoch"], run.status["epochs"]) == (4, 4)
 
 
+def test_an_interrupted_run_is_finished_with_what_it_has_learned(tmp_path: Path) -> None:
+    path = stopped_after(2, recipe("train.epochs=50", "schedule.name=cosine"), tmp_path)
+    run = imagette.resume(path, finish=True, progress=False)
+    assert run.status["state"] == "finished"
+    assert (run.summary["epochs"], run.recipe.train.epochs, len(run.history)) == (2, 50, 2)
+    assert run.test() == run.summary["test"]
+    assert run.summary["test"]["accuracy"] > 0.5
+
+
+def test_a_run_without_an_epoch_cannot_be_finished(tmp_path: Path) -> None:
+    path = stopped_after(0, recipe(), tmp_path)
+    with pytest.raises(InputError, match="has not finished its first epoch"):
+        imagette.resume(path, finish=True, progress=False)
+    with pytest.raises(InputError, match="leave one of them out"):
+        imagette.resume(path, epochs=9, finish=True, progress=False)
+
+
 def test_a_path_object_is_as_good_as_text(tmp_path: Path) -> None:
     page = tmp_path / "mine.toml"
     page.write_text('base = "digits"\n[train]\nepochs = 1\nthreads = 1\n[model]\nname = "linear"\n')

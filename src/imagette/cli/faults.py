@@ -39,6 +39,8 @@ def explain(error: BaseException) -> tuple[str, int]:
 
 def _known(error: BaseException) -> ImagetteError | None:
     """Recognise what is not a bug although another library raised it."""
+    if isinstance(error, click.NoSuchOption) and (keys := _recipe_keys(error)):
+        return InputError(error.format_message(), hint=f"values of a recipe are written KEY=VALUE: {keys[0]}=VALUE")
     if isinstance(error, click.UsageError):
         command = error.ctx.command_path if error.ctx else "imagette"
         return InputError(error.format_message(), hint=f"{command} --help")
@@ -55,6 +57,14 @@ def _known(error: BaseException) -> ImagetteError | None:
             f"{place}{error.strerror}", hint="free some space, or choose a place that can be read and written"
         )
     return None
+
+
+def _recipe_keys(error: click.NoSuchOption) -> list[str]:
+    """Name the values of a recipe that an option was meant for, where a command takes such values."""
+    from imagette.recipe.load import homes_of
+
+    takes_them = error.ctx is not None and any(p.name == "assignments" for p in error.ctx.command.params)
+    return homes_of(error.option_name.lstrip("-").replace("-", "_")) if takes_them else []
 
 
 def _out_of_memory(error: BaseException) -> bool:

@@ -36,14 +36,15 @@ from imagette.cli.output import percent, table
     "--top", type=click.IntRange(min=1), default=1, show_default=True, metavar="K", help="How many classes to name."
 )
 @click.option("--skip-unreadable", is_flag=True, help="Leave out images that cannot be read, and say which.")
-def command(run: str, files: tuple[str, ...], form: str, top: int, skip_unreadable: bool) -> None:
+@click.option("--invert", is_flag=True, help="Turn light and dark around: a pen on paper, for a run of MNIST's digits.")
+def command(run: str, files: tuple[str, ...], form: str, top: int, skip_unreadable: bool, invert: bool) -> None:
     """Classify images with a trained run.
 
     FILES are images, folders of images, patterns, or a CSV of pixels.
     """
     import imagette
 
-    predicted = imagette.load(run).predict(list(files), skip_unreadable=skip_unreadable)
+    predicted = imagette.load(run).predict(list(files), skip_unreadable=skip_unreadable, invert=invert)
     answers = [_first(answer, top) for answer in predicted]
     {"table": _as_table, "json": _as_json, "csv": _as_csv}[form](answers)
 

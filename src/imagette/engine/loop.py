@@ -211,9 +211,8 @@ class Training:
         progress.seconds["evaluate"] += time.perf_counter() - started
         progress.epoch += 1
         progress.batch = 0
-        best = self._keep_best(figures[self.recipe.train.monitor]) if self.recipe.train.monitor in figures else False
-        patience = self.recipe.train.early_stop
-        progress.early = bool(patience) and progress.epoch - max(progress.best_epoch, progress.patient_from) >= patience
+        best = self.recipe.train.monitor in figures and self._keep_best(figures)
+        progress.early = 0 < self.recipe.train.early_stop <= progress.epoch - progress.patient_from
         announcement = self.schedule.epoch_end(figures)
         self.loss_sum.zero_()
         self.correct.zero_()
@@ -240,13 +239,14 @@ class Training:
             "val_accuracy": (logits.argmax(1) == labels).sum().item() / len(labels),
         }
 
-    def _keep_best(self, figure: float) -> bool:
+    def _keep_best(self, figures: dict[str, float]) -> bool:
         """Keep the weights if they are the best so far; a figure that is not a number never is."""
-        sign = -1 if self.recipe.train.monitor.endswith("loss") else 1
-        best = self.progress.best
-        if math.isnan(figure) or (best is not None and sign * figure <= sign * best):
+        rank, best = states.rank(figures, self.recipe.train.monitor), self.progress.best
+        if math.isnan(rank[0]) or (best is not None and rank <= best):
             return False
-        self.progress.best, self.progress.best_epoch = figure, self.progress.epoch
+        if best is None or rank[0] > best[0]:  # a loss that creeps on while the figure ties is no reason to wait
+            self.progress.patient_from = self.progress.epoch
+        self.progress.best, self.progress.best_epoch = rank, self.progress.epoch
         if self.recipe.train.keep == "best":
             self.best_weights = states.copied(self.evaluated)
         return True

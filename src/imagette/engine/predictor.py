@@ -146,12 +146,11 @@ class Predictor:
         mean, std = torch.tensor(preprocessing.mean), torch.tensor(preprocessing.std)
         self._normalize = Normalize(mean, std, self.device)  # the training's own
 
-    @torch.inference_mode()
-    def logits(self, images: np.ndarray) -> np.ndarray:
-        """Compute the logits (N, K) float32 of images (N, C, H, W) uint8.
+    def check(self, images: np.ndarray) -> None:
+        """Refuse images that are not of the model's shape and uint8.
 
         Raises:
-            InputError: when the images are not of the model's shape and uint8.
+            InputError: naming both.
         """
         if images.ndim != 4 or images.dtype != np.uint8 or images.shape[1:] != self.preprocessing.shape:
             raise InputError(
@@ -159,6 +158,15 @@ class Predictor:
                 f"the model takes (N, {', '.join(map(str, self.preprocessing.shape))}) uint8",
                 hint="predict from files, which are converted, or convert the array",
             )
+
+    @torch.inference_mode()
+    def logits(self, images: np.ndarray) -> np.ndarray:
+        """Compute the logits (N, K) float32 of images (N, C, H, W) uint8.
+
+        Raises:
+            InputError: as ``check`` does.
+        """
+        self.check(images)
         starts = range(0, max(len(images), 1), self.batch_size)
         with device.threads(self.threads), self._mode() as module:
             parts = (tensor(images[start : start + self.batch_size]) for start in starts)

@@ -85,6 +85,8 @@ def chosen(recipe: Recipe, plan: Plan, shape: Shape, classes: int, images: int, 
         reason = f"a step takes {1e3 * seconds:.1f} ms with {getattr(plan, key)}, {1e3 * instead:.1f} ms with {value}"
         if seconds > (MARGIN if turns > 2 else HASTY)[key] * instead:
             plan = other
+        elif seconds > instead:
+            reason += ", too near to tell"
         plan = replace(plan, reasons={**plan.reasons, key: reason})
     return plan
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
@@ -19,16 +20,30 @@ class Progress:
     epoch: int = 0  # epochs that are done
     batch: int = 0  # batches of the current epoch that are done
     step: int = 0  # batches of all epochs that are done
-    best: float | None = None
+    best: list[float] | None = None  # its rank
     best_epoch: int = 0
     early: bool = False
-    patient_from: int = 0  # the epoch from which early stopping counts; an extension begins a new count
+    patient_from: int = 0  # the epoch from which early stopping counts: the last better one, or an extension's start
     seconds: dict[str, float] = field(default_factory=lambda: {"train": 0.0, "evaluate": 0.0, "epoch": 0.0})
 
     def trained(self, seconds: float) -> None:
         """Add to the clocks of the training and of its current epoch."""
         self.seconds["train"] += seconds
         self.seconds["epoch"] += seconds
+
+
+def rank(figures: Mapping[str, float], monitor: str) -> list[float]:
+    """Order epochs, the best one highest: by the monitored figure, and where it ties, by the loss of the same images.
+
+    Few images tie soon: their accuracy stands still long before the net has learned how sure it may be.
+
+    Example:
+        >>> rank({"val_accuracy": 1.0, "val_loss": 0.2}, "val_accuracy")
+        [1.0, -0.2]
+    """
+    sign = -1 if monitor.endswith("loss") else 1
+    loss = figures[monitor.replace("accuracy", "loss")]
+    return [sign * figures[monitor], -math.inf if math.isnan(loss) else -loss]
 
 
 def joined(parts: Mapping[str, Mapping[str, Tensor]]) -> Weights:

@@ -136,16 +136,26 @@ def _page_of(target: str) -> Path | None:
     if os.path.exists(target):  # noqa: PTH110
         return None
     listed = "imagette recipes list names the recipes"
-    if os.sep in target or os.path.splitext(target)[1]:  # noqa: PTH122
-        raise InputError(f"no file or folder {target!r}", hint=listed)
-    near = difflib.get_close_matches(target, shipped(), n=1)
-    hint = f"did you mean {near[0]!r}? {listed}" if near else listed
-    raise InputError(f"unknown recipe or path {target!r}", hint=hint)
+    folder, name = os.path.split(target.rstrip(os.sep))
+    beside = [*_entries(folder), *(() if folder else shipped())]
+    names = {entry.lower(): os.path.join(folder, entry) for entry in beside}  # noqa: PTH118
+    near = difflib.get_close_matches(name.lower(), names, n=1)
+    guess = f"did you mean {names[near[0]]!r}? " if near else ""
+    if folder or os.path.splitext(name)[1]:  # noqa: PTH122
+        raise InputError(f"no file or folder {target!r}", hint=f"{guess}{listed}")
+    raise InputError(f"unknown recipe or path {target!r}", hint=f"{guess}{listed}")
+
+
+def _entries(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder or os.curdir)  # noqa: PTH208
+    except (OSError, ValueError):
+        return []
 
 
 def _run_name(path: str) -> str:
     stem = Path(path).resolve().name.split(".")[0]
-    kept = "".join(c if c.isascii() and (c.isalnum() or c in "_-") else "-" for c in stem).strip("-_")
+    kept = "".join(c if c.isalnum() or c in "_-" else "-" for c in stem).strip("-_")
     return kept[:64] or "images"
 
 
@@ -185,7 +195,9 @@ def _toml(text: str, source: str) -> Page:
 def _assignment(text: str) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
-        raise InputError(f"{text!r} is not an assignment", hint="write section.key=value, as in optim.lr=0.02")
+        raise InputError(
+            f"{text!r} is not an assignment", hint="write section.key=value without spaces, as in optim.lr=0.02"
+        )
     try:
         page = tomllib.loads(f"value = {value}")
     except (ValueError, RecursionError):
@@ -227,7 +239,7 @@ def _merge_and_validate(layers: Sequence[tuple[str, Page]]) -> Resolved:
     except ValidationError as error:
         faults = [_fault(detail, origins) for detail in error.errors(include_url=False)]
         count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
-        raise InputError("\n  ".join([f"the recipe has {count}:", *faults])) from error
+        raise InputError("\n  ".join([f"the recipe has {count}:", *faults])) from None  # which says all there is
 
 
 def _merge_section(merged: Page, origins: dict[str, str], key: str, values: Page, origin: str) -> None:
@@ -256,6 +268,8 @@ def _fault(detail: ErrorDetails, origins: Mapping[str, str]) -> str:
     if section == "base":
         return f"{where}only a recipe file can have a base"
     if detail["type"] == "extra_forbidden":
+        if homes := [] if rest else homes_of(section):
+            return f"{where}unknown key; did you mean {' or '.join(homes)}?"
         return f"{where}unknown key; {suggestion(rest[0] if rest else section, _keys(detail, section, rest))}"
     if detail["type"] == "union_tag_invalid":
         context = detail["ctx"]
@@ -275,6 +289,21 @@ def _fault(detail: ErrorDetails, origins: Mapping[str, str]) -> str:
         return f"{where}{detail['msg'].removeprefix('Value error, ')}"
     message = detail["msg"][0].lower() + detail["msg"][1:]
     return f"{where}received {received!r}; {message}"
+
+
+def homes_of(key: str) -> list[str]:
+    """Name the keys, each with its section, that end in a word.
+
+    Example:
+        >>> homes_of("epochs"), homes_of("epoch")
+        (['train.epochs'], [])
+    """
+    sections = {name: get_args(field.annotation) or (field.annotation,) for name, field in Recipe.model_fields.items()}
+    return [
+        f"{name}.{key}"
+        for name, specs in sections.items()
+        if any(key in getattr(spec, "model_fields", ()) for spec in specs)
+    ]
 
 
 def _keys(detail: ErrorDetails, section: str, rest: Sequence[str]) -> list[str]:

@@ -134,7 +134,7 @@ class Train(Section):
     alongside; 1: all. Steps grow cheaper; half is usual, for wide nets and many epochs, and short trainings lose by it.
     The rate is that of a batch of so many images (Jordan, 2024: airbench96_faster)."""
     keep: Literal["best", "last"] = "best"
-    """Which epoch's weights the run ends with: the best by ``monitor``, or the last."""
+    """Which epoch's weights the run ends with: the best by ``monitor``, and by its loss where it ties, or the last."""
     monitor: Monitor = "val_accuracy"
     """The figure by which an epoch is best, and by which training stops early."""
     early_stop: NonNegativeInt = 0
@@ -188,7 +188,7 @@ class Recipe(Section):
         0.02
     """
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] = "run"
+    name: Annotated[str, Field(pattern=r"^[^\W_][\w.-]{0,63}$")] = "run"
     """Names the run's folder."""
     about: str = ""
     """What this recipe is for, in a sentence."""

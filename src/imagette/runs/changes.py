@@ -62,6 +62,19 @@ def check_begun(epochs: int, begun: int, path: Path) -> None:
         raise InputError(f"{epochs} epochs, but {path} has begun epoch {begun}", hint=f"give at least {least}")
 
 
+def check_finishable(done: int, path: Path) -> None:
+    """Refuse to finish a run that has learned nothing worth a test.
+
+    Raises:
+        InputError: when its first epoch is not done.
+
+    Example:
+        >>> check_finishable(1, Path("runs/a"))
+    """
+    if not done:
+        raise InputError(f"{path} has not finished its first epoch", hint=f"go on with: imagette resume {path}")
+
+
 def longer(recipe: Recipe, done: int, epochs: int, factor: float | None, anneal: bool) -> Recipe:
     """Make the recipe of an extension.
 

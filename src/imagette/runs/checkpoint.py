@@ -29,6 +29,12 @@ class Checkpoint:
     tensors: dict[str, Tensor]
     facts: dict[str, Any]
 
+    @property
+    def epochs_begun(self) -> int:
+        """How many epochs are done or under way."""
+        progress = self.facts["progress"]
+        return int(progress["epoch"]) + bool(progress["batch"])
+
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> str:
     """Write tensors as safetensors, whole or not at all; give the file's SHA-256.

@@ -100,28 +100,38 @@ def train(
 
 
 @device.undisturbed()
-def resume(path: PathLike, *, epochs: int | None = None, model: nn.Module | None = None, progress: bool = True) -> Run:
+def resume(
+    path: PathLike,
+    *,
+    epochs: int | None = None,
+    finish: bool = False,
+    model: nn.Module | None = None,
+    progress: bool = True,
+) -> Run:
     """Go on with an interrupted run, bit for bit as if it had never stopped; a finished one is left as it is.
 
     Args:
         path: the run's folder, or its name under ``runs/``.
         epochs: end after so many in all, sooner or later than its recipe says; for a schedule that does not depend on
             the length (constant, step, multistep, plateau).
+        finish: train no more; test what has been learned so far, whatever the schedule.
         model: your own module, where the run began with one.
         progress: show a bar on a terminal, plain lines elsewhere.
 
     Raises:
-        InputError: when recipe or data have changed, no checkpoint is valid, another process trains in the folder, or
-            the number of epochs cannot be changed to this one.
+        InputError: when recipe or data have changed, no checkpoint is valid, another process trains in the folder,
+            the epochs cannot be changed to so many, or none is done that could be finished with.
         ImagetteError: as ``stream`` does.
     """
     folder = RunFolder(Path(path))
+    if finish and epochs is not None:
+        raise InputError("epochs to train and a training to finish now", hint="leave one of them out")
     if folder.status()["state"] == "finished":
         if epochs is not None:
             raise InputError(f"{folder.path} is finished", hint=f"for more: imagette extend {folder.path} --epochs 10")
         say(f"{folder.path} is finished; for more epochs: imagette extend {folder.path} --epochs 10")
         return Run(folder.path, model)
-    return show(_resumed(folder, epochs, model), visible=progress)
+    return show(_resumed(folder, epochs, finish, model), visible=progress)
 
 
 @device.undisturbed()
@@ -174,12 +184,12 @@ def _pinned(recipe: Recipe, splits: Splits) -> Recipe:
     return recipe.replace(**{"data.division": splits.train.provenance["division"]}) if several else recipe
 
 
-def _resumed(folder: RunFolder, epochs: int | None, model: nn.Module | None) -> Iterator[RunEvent]:
+def _resumed(folder: RunFolder, epochs: int | None, finish: bool, model: nn.Module | None) -> Iterator[RunEvent]:
     with folder.lock():
         for leftover in folder.path.glob(".*.tmp"):  # of a killed write
             leftover.unlink()
         saved = checkpoint.load_latest(folder.checkpoints)
-        begun = _epochs_begun(saved)
+        begun = saved.epochs_begun if saved else 0
         if epochs is not None:
             changes.set_epochs(folder, epochs, begun)
         recipe = folder.recipe()
@@ -201,15 +211,11 @@ def _resumed(folder: RunFolder, epochs: int | None, model: nn.Module | None) -> 
         training = Training(recipe, splits.train, splits.validation, Plan.from_dict(environment["plan"]), model)
         if saved is not None:
             training.restore(saved.tensors, saved.facts)
+        if finish:
+            changes.check_finishable(training.progress.epoch, folder.path)
+            training.progress.early = True
         clock.split("prepare")
         yield from Session(run, splits, training, clock.seconds).events()
-
-
-def _epochs_begun(saved: checkpoint.Checkpoint | None) -> int:
-    if saved is None:
-        return 0
-    progress = saved.facts["progress"]
-    return int(progress["epoch"]) + bool(progress["batch"])
 
 
 def _extended(

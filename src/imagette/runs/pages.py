@@ -74,6 +74,7 @@ class Model(Page):
     sha256: str
     classes: list[str]
     preprocessing: PreprocessingPage
+    ground: float
     parameters: int
     batch_size: PositiveInt
     channels_last: bool
@@ -129,10 +130,11 @@ def read(file: Path) -> dict[str, Any]:
     try:
         page = json.loads(file.read_text(encoding="utf-8"))
         PAGES[file.name].model_validate(page)
-    except FileNotFoundError as error:
+    except FileNotFoundError:
         raise InputError(
-            f"{file} is missing", hint=f"if the run is not finished: imagette resume {file.parent}"
-        ) from error
+            f"{file} is missing",
+            hint=f"if the run is not finished: imagette resume {file.parent} (--finish: as far as it has learned)",
+        ) from None
     except OSError as error:
         raise EnvironmentFault(f"{file}: cannot be read: {error.strerror}") from error
     except ValidationError as error:

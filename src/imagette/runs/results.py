@@ -9,6 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from imagette.core.files import atomic_path
+from imagette.data import ground
 from imagette.data.imageset import ImageSet
 from imagette.engine.loop import Training
 from imagette.engine.predictor import Prediction
@@ -27,6 +28,7 @@ def write_model(folder: RunFolder, training: Training) -> None:
         "model": training.recipe.model.model_dump(mode="json"),
         "classes": list(training.images.classes),
         "preprocessing": training.measured.to_dict(),
+        "ground": ground.brightness(training.images.images),
         "parameters": sum(p.numel() for p in training.module.parameters()),
         "batch_size": training.recipe.evaluate.batch_size,
         "channels_last": training.plan.channels_last,

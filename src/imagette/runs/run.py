@@ -14,8 +14,8 @@ import torch
 
 from imagette import metrics, models
 from imagette.core.errors import InputError
+from imagette.data import ground, unlabelled
 from imagette.data import load as data
-from imagette.data import unlabelled
 from imagette.data.imageset import ImageSet
 from imagette.data.splits import Splits
 from imagette.engine import device as devices
@@ -165,13 +165,14 @@ class Run:
         spec = self.recipe.evaluate
         return metrics.summarize(logits, images.labels, images.classes, spec.confidence, spec.bins)
 
-    def predict(self, what: What, *, skip_unreadable: bool = False) -> list[dict[str, Any]]:
+    def predict(self, what: What, *, skip_unreadable: bool = False, invert: bool = False) -> list[dict[str, Any]]:
         """Predict images.
 
         Args:
             what: an ``ImageSet``; an array (N, C, H, W) uint8; or paths, folders and globs of image files, or a
                 pixel CSV.
             skip_unreadable: leave out image files that cannot be read, and say which.
+            invert: turn light and dark around first, as for digits on paper where the run learned from MNIST's.
 
         Returns:
             One record an image: ``id``, ``label``, ``probability``, and ``probabilities`` by class name.
@@ -180,6 +181,10 @@ class Run:
             InputError: for another kind of object; when something cannot be read or has not the model's shape.
         """
         images, ids = self._images(what, skip_unreadable)
+        self.predictor.check(images)
+        if invert:
+            images = ground.inverted(images)
+        ground.warn_of(images, self.folder.read("model.json")["ground"])
         prediction = self.predictor.predict(images)
         return self._records(ids, prediction)
 

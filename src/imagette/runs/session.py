@@ -99,7 +99,7 @@ class Session:
             if isinstance(event, Paused):
                 raise Interrupted(
                     f"stopped at step {event.step}, epoch {event.epoch}; the state is saved",
-                    hint=f"go on with: imagette resume {self.run.path}",
+                    hint=f"go on with: imagette resume {self.run.path} (--finish: test what has been learned so far)",
                 )
 
     def _checkpoint(self) -> None:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
+from torch import Tensor
 
+from imagette.data.augment import Augmentation
 from imagette.data.batches import Batches, seed_of
 from imagette.data.imageset import ImageSet
+from imagette.recipe.schema import Augment
 
 
 def numbered(n: int = 10) -> ImageSet:
@@ -15,8 +19,12 @@ def numbered(n: int = 10) -> ImageSet:
     return ImageSet(pixels, np.arange(n), tuple(map(str, range(n))), np.arange(n).astype(str))
 
 
+def plain(spec: Augment | None = None, classes: int = 10) -> Augmentation:
+    return Augmentation(spec or Augment(), (3, 2, 4), torch.zeros(3), torch.ones(3), "cpu", classes)
+
+
 def seen(batches: Batches, epoch: int, start: int = 0) -> list[int]:
-    return [int(label) for _, _, labels in batches.epoch(epoch, start) for label in labels]
+    return [int(label) for _, _, _, labels in batches.augmented(plain(), None, epoch, start) for label in labels]
 
 
 def test_each_image_once_an_epoch_in_a_new_order() -> None:
@@ -38,6 +46,25 @@ def test_an_epoch_can_be_entered_in_the_middle() -> None:
     batches = Batches(numbered(), batch_size=3)
     assert seen(batches, 2, start=2) == seen(batches, 2)[6:]
     assert seen(batches, 2, start=4) == []
+
+
+@pytest.mark.parametrize("start", [0, 1, 7, 8, 19])
+def test_small_batches_that_are_augmented_together_are_those_that_come_alone(
+    monkeypatch: pytest.MonkeyPatch, start: int
+) -> None:
+    augmentation = plain(Augment(flip="random", contrast=0.5, hue=0.1, mixup=1.0), classes=40)
+    draws = augmentation.draws(40, seed=1, epoch=3)
+    assert draws is not None
+
+    def batches() -> list[tuple[Tensor, ...]]:
+        return list(Batches(numbered(40), batch_size=2, seed=4).augmented(augmentation, draws, 3, start))
+
+    together = batches()
+    monkeypatch.setattr("imagette.data.batches.STRETCH", 0)
+    assert len(together) == 20 - start
+    for one, other in zip(together, batches(), strict=True):
+        for a, b in zip(one, other, strict=True):
+            torch.testing.assert_close(a, b)
 
 
 def test_pixels_labels_and_indices_belong_together_in_both_layouts() -> None:

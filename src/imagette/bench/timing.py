@@ -58,6 +58,8 @@ def prepare(
 ) -> Training:
     """Make the training of a net as ``imagette train`` would carry it out here, with epochs of a given length.
 
+    It is planned for 60,000 images: its steps are logged as often as theirs.
+
     Args:
         net: what to train.
         precision: as ``train.precision``; ``auto`` leaves it to the plan.
@@ -76,10 +78,7 @@ def prepare(
     if not steps:
         step = probe.step_seconds(recipe, plan, net.shape, CLASSES)
         steps = max(LEAST_STEPS, min(math.ceil(seconds / step), MOST_IMAGES // net.batch))
-    images = images_of(net, steps)
-    shorter = Plan.make(recipe, len(images))
-    lengths = {key: getattr(shorter, key) for key in ("steps_per_epoch", "log_every")}
-    return Training(recipe, images, None, replace(plan, **lengths))
+    return Training(recipe, images_of(net, steps), None, replace(plan, steps_per_epoch=steps))
 
 
 def through_the_engine(training: Training) -> Work:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from imagette.data.augment import Augmentation
 from imagette.data.imageset import ImageSet
+
+STRETCH = 1 << 19  # bytes of pixels that are gathered at once: an operation takes time to begin, whatever its size
 
 
 def seed_of(*parts: int) -> int:
@@ -52,12 +56,18 @@ class Batches:
         resident: move the pixels to the device once; else they stay in host memory or in their mapped file, and batches
             move.
 
+    Attributes:
+        together: how many batches are gathered and augmented at once.
+
     Example:
         >>> import numpy as np
         >>> from imagette.data.imageset import ImageSet
+        >>> from imagette.recipe.schema import Augment
         >>> pixels = np.zeros((5, 1, 2, 2), np.uint8)
         >>> few = ImageSet(pixels, np.array([0, 1, 0, 1, 0]), ("a", "b"), np.arange(5).astype(str), {})
-        >>> [len(labels) for _, _, labels in Batches(few, batch_size=2).epoch(0)]
+        >>> batches = Batches(few, batch_size=2)
+        >>> augmentation = Augmentation(Augment(), few.shape, torch.zeros(1), torch.ones(1), "cpu", classes=2)
+        >>> [len(labels) for _, _, _, labels in batches.augmented(augmentation, None, epoch=0)]
         [2, 2, 1]
     """
 
@@ -80,6 +90,7 @@ class Batches:
         self.pixels = tensor(np.ascontiguousarray(pixels) if resident else pixels).to(home)
         self.labels = torch.from_numpy(images.labels).to(home)  # (N,) int64
         self.batch_size, self.seed, self.shuffle = batch_size, seed, shuffle
+        self.together = max(1, STRETCH // max(1, batch_size * pixels[:1].nbytes))
         self.channels_last = channels_last
         self.used = len(images) - (len(images) % batch_size if drop_last else 0)
 
@@ -94,10 +105,43 @@ class Batches:
             return torch.arange(n)
         return torch.randperm(n, generator=torch.Generator().manual_seed(seed_of(self.seed, 0, epoch)))
 
-    def epoch(self, epoch: int, start: int = 0) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """Yield (indices (B,), images (B, C, H, W) uint8, labels (B,) int64) from batch ``start`` on."""
+    def augmented(
+        self, augmentation: Augmentation, draws: Tensor | None, epoch: int, start: int = 0
+    ) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
+        """Yield each batch of an epoch from ``start`` on, ready to learn from.
+
+        Args:
+            augmentation: what is done to the images.
+            draws: its random numbers for this epoch, a row for each image of the data set; None when it has none.
+            epoch: decides the order.
+            start: the first batch that is wanted.
+
+        Yields:
+            Indices (B,), images (B, C, H, W) float32, targets and labels: both (B,) int64, or targets (B, K) float32
+            where labels are mixed.
+        """
+        # A stretch that is entered in the middle is augmented whole: the last digits of a number depend on its place.
+        first, skipped = divmod(start, self.together)
+        return islice(self._augmented(augmentation, draws, epoch, first), skipped, None)
+
+    def _augmented(
+        self, augmentation: Augmentation, draws: Tensor | None, epoch: int, first: int
+    ) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
+        for index, pixels, labels in self.epoch(epoch, first):
+            rows = None if draws is None else draws.index_select(0, index)
+            parts = [index, augmentation(pixels, rows, epoch), labels] + ([] if rows is None else [rows])
+            for i, images, of_images, *row in zip(*(torch.split(part, self.batch_size) for part in parts), strict=True):
+                yield i, *augmentation.mix(images, of_images, *row), of_images
+
+    def epoch(self, epoch: int, first: int = 0) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """Yield (indices (N,), images (N, C, H, W) uint8, labels (N,) int64) of ``together`` batches at a time.
+
+        Args:
+            epoch: decides the order.
+            first: so many times ``together`` batches are left out.
+        """
         order = self.order(epoch)[: self.used].to(self.pixels.device)
-        for index in torch.split(order, self.batch_size)[start : len(self)]:
+        for index in torch.split(order, self.together * self.batch_size)[first : len(self)]:
             images = self.pixels.index_select(0, index).to(self.device)
             yield (
                 index.to(self.device),

@@ -26,6 +26,7 @@ from imagette.engine.plan import Plan
 from imagette.engine.predictor import Predictor, Preprocessing
 from imagette.engine.state import Progress, Weights
 from imagette.engine.step import Step
+from imagette.engine.tally import Tally, right
 from imagette.optim import schedules
 from imagette.recipe.schema import Recipe
 
@@ -105,8 +106,6 @@ class Training:
         )
         self._predictor(self.module)  # what it refuses is said before the first step
         self.progress = Progress()
-        self.loss_sum = torch.zeros((), dtype=torch.float64, device=self.device)
-        self.correct = torch.zeros((), dtype=torch.int64, device=self.device)
         self.best_weights: Weights | None = None
         self.stop = False  # set it, from a signal handler say, and training pauses before its next step
 
@@ -145,17 +144,17 @@ class Training:
         """Take the remaining steps of the current epoch: the hot loop."""
         progress, spec = self.progress, self.recipe.train
         draws = self.augmentation.draws(len(self.images), seed_of(spec.seed, AUGMENTATION), progress.epoch)
+        batches = self.batches.augmented(self.augmentation, draws, progress.epoch, progress.batch)
         dropout_seed = seed_of(spec.seed, DROPOUT)
         # torch.manual_seed would also note its caller's stack for devices that were never started: 0.1 ms a step.
         seed = torch.cuda.manual_seed if self.device.type == "cuda" else torch.default_generator.manual_seed
         freeze_stem = getattr(self.recipe.model, "freeze_stem", 0)
         models.train(self.module, stem=not 0 < freeze_stem <= progress.epoch, frozen=self.frozen)
+        tally = Tally(progress.loss_sum, progress.correct, copy=self.plan.compile and self.device.type == "cuda")
         started, timed = time.perf_counter(), 0
-        for index, pixels, labels in self.batches.epoch(progress.epoch, progress.batch):
+        for index, images, targets, labels in batches:
             if self.stop:
                 break
-            rows = None if draws is None else draws.index_select(0, index)
-            images, targets = self.augmentation.mix(self.augmentation(pixels, rows, progress.epoch), labels, rows)
             rate = self.schedule.rate(progress.step)
             try:
                 images, targets, labels = self.choose((images, targets, labels), rate, progress.step)
@@ -163,19 +162,19 @@ class Training:
                 loss, logits = self.step(images, targets, rate, progress.step)
             except FloatingPointError as error:
                 raise self._diverged(error, index) from error
-            correct = (logits.argmax(1) == labels).sum()
-            self.loss_sum.add_(loss, alpha=len(labels))
-            self.correct += correct
+            tally.add(loss, logits, labels)
             progress.step += 1
             progress.batch += 1
             timed += len(index)
             if progress.step % self.plan.log_every == 0:
                 elapsed = time.perf_counter() - started
                 progress.trained(elapsed)
-                accuracy = correct.item() / len(labels)
+                progress.loss_sum, progress.correct = tally.counted()
+                accuracy = right(logits, labels) / len(labels)
                 yield Logged(progress.epoch + 1, progress.step, rate, loss.item(), accuracy, timed / elapsed)
                 started, timed = time.perf_counter(), 0
         self._check()  # this waits for a GPU, whose time counts
+        progress.loss_sum, progress.correct = tally.counted()
         progress.trained(time.perf_counter() - started)
 
     def _check(self) -> None:
@@ -202,8 +201,8 @@ class Training:
         progress = self.progress
         rate = self.schedule.rate(progress.step - 1)
         figures = {
-            "train_loss": self.loss_sum.item() / self.learned,
-            "train_accuracy": self.correct.item() / self.learned,
+            "train_loss": progress.loss_sum / self.learned,
+            "train_accuracy": progress.correct / self.learned,
         }
         started = time.perf_counter()
         if self.validation is not None:
@@ -214,8 +213,7 @@ class Training:
         best = self.recipe.train.monitor in figures and self._keep_best(figures)
         progress.early = 0 < self.recipe.train.early_stop <= progress.epoch - progress.patient_from
         announcement = self.schedule.epoch_end(figures)
-        self.loss_sum.zero_()
-        self.correct.zero_()
+        progress.loss_sum, progress.correct = 0.0, 0
         seconds, progress.seconds["epoch"] = progress.seconds["epoch"], 0.0
         return EpochDone(
             progress.epoch,
@@ -236,7 +234,7 @@ class Training:
         labels = torch.from_numpy(images.labels)
         return {
             "val_loss": functional.cross_entropy(logits.double(), labels).item(),
-            "val_accuracy": (logits.argmax(1) == labels).sum().item() / len(labels),
+            "val_accuracy": right(logits, labels) / len(labels),
         }
 
     def _keep_best(self, figures: dict[str, float]) -> bool:
@@ -293,7 +291,6 @@ class Training:
                 hint=f"lower optim.lr (now {self.recipe.optim.lr:g}); the checkpoint before this one is untouched",
             )
         parts["best"] = self.best_weights or {}
-        parts["sums"] = {"loss": self.loss_sum, "correct": self.correct}
         return states.joined(parts), {"progress": asdict(self.progress), "schedule": self.schedule.state()}
 
     def restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
@@ -314,7 +311,5 @@ class Training:
                 f"the checkpoint does not fit the model: {error}", hint="give the module it began with"
             ) from error
         self.best_weights = {name: value.clone() for name, value in states.part(tensors, "best").items()} or None
-        self.loss_sum.copy_(tensors["sums.loss"])
-        self.correct.copy_(tensors["sums.correct"])
         self.progress = Progress(**facts["progress"])
         self.schedule.restore(facts["schedule"])

@@ -20,6 +20,8 @@ class Progress:
     epoch: int = 0  # epochs that are done
     batch: int = 0  # batches of the current epoch that are done
     step: int = 0  # batches of all epochs that are done
+    loss_sum: float = 0.0  # of the images of the current epoch
+    correct: int = 0  # of them, those that were classified right
     best: list[float] | None = None  # its rank
     best_epoch: int = 0
     early: bool = False
@@ -50,8 +52,8 @@ def joined(parts: Mapping[str, Mapping[str, Tensor]]) -> Weights:
     """Give the tensors of all parts under ``part.name``.
 
     Example:
-        >>> list(joined({"sums": {"loss": torch.zeros(())}}))
-        ['sums.loss']
+        >>> list(joined({"model": {"fc.bias": torch.zeros(2)}}))
+        ['model.fc.bias']
     """
     return {f"{prefix}.{name}": value for prefix, tensors in parts.items() for name, value in tensors.items()}
 

@@ -127,7 +127,7 @@ class Augmentation:
             pixels = pixels.contiguous(memory_format=torch.channels_last)
         return pixels.as_strided(images.shape, images.stride())
 
-    def mix(self, images: Tensor, labels: Tensor, draws: Tensor | None) -> tuple[Tensor, Tensor]:
+    def mix(self, images: Tensor, labels: Tensor, draws: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Mix each image and label with the next one of the batch (the last with the first), where the recipe says so.
 
         Args:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch import nn
 
@@ -93,3 +94,14 @@ def test_the_phases_are_those_of_the_schedule() -> None:
     lookahead = followers(nn.Linear(1, 1), recipe, 10)["lookahead"]
     assert isinstance(lookahead, Lookahead)
     assert lookahead.bounds == (0, 30, 70)
+
+
+def test_a_phase_that_is_shorter_than_the_steps_between_two_looks_is_not_lost() -> None:
+    net = nn.Linear(1, 1, bias=False)
+    nn.init.zeros_(net.weight)
+    lookahead = Lookahead(net, every=50, ends=[4])
+    for step in range(4):
+        with torch.no_grad():
+            net.weight += 1
+        lookahead.update(step)
+    assert net.weight.item() == pytest.approx(4 * (1 - 0.95**4))

@@ -350,3 +350,28 @@ def test_a_compiled_plan_is_obeyed_without_changing_names(digits: tuple[ImageSet
     plan = replace(Plan.make(spec, 400), compile=True)
     names = set(Training(spec, *digits).module.state_dict())
     assert set(Training(spec, *digits, plan=plan).weights()) == names
+
+
+class Sliced(nn.Module):
+    """Its weight is a part of a larger tensor: the rows do not follow one another in memory."""
+
+    def __init__(self, dense: bool) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        weight = (torch.randn(10, 100) / 10)[:, :64]
+        self.weight = nn.Parameter(weight.contiguous() if dense else weight)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return functional.linear(x.flatten(1), self.weight)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
+def test_a_weight_that_is_part_of_a_larger_tensor_is_trained_as_any_other(
+    optimizer: str, digits: tuple[ImageSet, ImageSet]
+) -> None:
+    settings = recipe(f"optim.name={optimizer}", "train.epochs=2", "train.keep=last")
+    nets = [Training(settings, *digits, module=Sliced(dense)) for dense in (False, True)]
+    for training in nets:
+        trained(training)
+    torch.testing.assert_close(nets[0].weights(), nets[1].weights())
+    assert (nets[0].weights()["weight"] - Sliced(dense=True).weight).abs().max() > 1e-3

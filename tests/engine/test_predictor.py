@@ -156,3 +156,29 @@ def test_the_shifted_images_have_half_of_the_say(mirror: bool, channels_last: bo
 def test_a_shift_as_large_as_the_image_is_refused() -> None:
     with pytest.raises(InputError, match=r"evaluate.shift = 5 is not smaller than the images, which have 6x5 pixels"):
         Predictor(nn.Flatten(), ("a", "b"), Preprocessing((3, 6, 5), (0.0,) * 3, (1.0,) * 3), shift=5)
+
+
+class Halving(nn.Module):
+    """Writes over the images that it is given."""
+
+    def __init__(self, in_place: bool) -> None:
+        super().__init__()
+        self.in_place = in_place
+        self.weight = nn.Parameter(torch.linspace(-1, 1, 2 * 16).view(2, 16))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return (x.mul_(0.5) if self.in_place else x * 0.5).flatten(1) @ self.weight.T
+
+
+@pytest.mark.parametrize("mirror", [False, True])
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_a_model_that_writes_over_its_images_spoils_no_other_view(mirror: bool, channels_last: bool) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (5, 1, 4, 4), np.uint8)
+    scale = Preprocessing((1, 4, 4), (100.0,), (50.0,))
+    logits = [
+        Predictor(Halving(in_place), ("a", "b"), scale, channels_last=channels_last, mirror=mirror, shift=1).logits(
+            images
+        )
+        for in_place in (True, False)
+    ]
+    np.testing.assert_allclose(*logits, rtol=1e-6)

@@ -54,3 +54,8 @@ def test_faults_are_said():
         most_confused(np.eye(2, dtype=int), ["a", "b", "c"])
     with pytest.raises(InputError, match=r"labels\[1\] is 2"):
         confusion([0, 2], [0, 1], 2)
+
+
+def test_unsigned_counts_are_ordered_as_others():
+    matrix = np.array([[5, 2, 0], [1, 5, 0], [0, 1, 5]], np.uint16)
+    assert most_confused(matrix, ["a", "b", "c"], n=1) == [("a", "b", 3)]

@@ -167,3 +167,61 @@ def test_a_factory_is_written_as_module_and_callable(assignment, message):
 def test_a_models_own_values_have_ranges(assignments, message):
     with pytest.raises(InputError, match=message):
         Recipe.load("digits", assignments)
+
+
+class Detached(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(64, 10)
+
+    def forward(self, x):
+        return self.fc(x.flatten(1)).detach()
+
+
+class Scaled(Detached):
+    def forward(self, x):
+        self.fc.bias.mul_(0.5)
+        return self.fc(x.flatten(1))
+
+
+class Embedded(Detached):
+    def __init__(self):
+        super().__init__()
+        self.table = nn.Embedding(256, 10, sparse=True)
+
+    def forward(self, x):
+        return self.table((x.flatten(1) * 255).long()).mean(1) + self.fc(x.flatten(1))
+
+
+class Hoarder(Detached):
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def forward(self, x):
+        self.seen.append(self.fc(x.flatten(1)))
+        return self.seen[-1]
+
+
+@pytest.mark.parametrize(
+    ("module", "message"),
+    [
+        (Detached, "no gradient comes back"),
+        (Scaled, "Scaled cannot be trained: RuntimeError: a leaf Variable that requires grad"),
+        (Embedded, r"table\.weight of Embedded has sparse gradients"),
+        (Hoarder, "Hoarder cannot be copied after a step"),
+    ],
+)
+def test_a_module_that_cannot_be_trained_is_refused_before_the_training(module, message):
+    with pytest.raises(InputError, match=message):
+        verify(module(), SHAPE, 10)
+
+
+@pytest.mark.parametrize("text", ["import sys\nsys.exit(3)\n", "def net(shape, classes):\n    raise SystemExit(3)\n"])
+def test_a_file_that_ends_the_program_ends_with_a_message(text, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my_leaving_nets.py").write_text(text)
+    monkeypatch.delitem(sys.modules, "my_leaving_nets", raising=False)
+    with pytest.raises(InputError, match="SystemExit: 3"):
+        build(specs.Custom(factory="my_leaving_nets:net"), SHAPE, 10)

@@ -119,3 +119,24 @@ def test_layers_that_give_several_things_show_the_first():
 def test_a_shape_that_the_module_cannot_take():
     with pytest.raises(InputError, match=r"Conv2d cannot take images \(1, 1, 8, 8\)"):
         layer_table(nn.Conv2d(3, 4, 3), (1, 8, 8))
+
+
+class Sequence(nn.Module):
+    """Reads an image row by row, and then attends to the rows."""
+
+    def __init__(self):
+        super().__init__()
+        self.rnn = nn.LSTM(8, 16, batch_first=True)
+        self.attention = nn.TransformerEncoderLayer(16, nhead=2, dim_feedforward=32, batch_first=True)
+        self.fc = nn.Linear(16, 10)
+
+    def forward(self, x):
+        return self.fc(self.attention(self.rnn(x.squeeze(1))[0]).mean(1))
+
+
+def test_recurrent_layers_and_attention_are_counted_by_their_matrix_products():
+    rows = layer_table(Sequence(), (1, 8, 8))
+    lstm = 8 * 4 * 16 * (8 + 16)  # 8 steps, 4 gates of 16 from 8 inputs and 16 of its own
+    attention = 8 * 16 * 3 * 16 + 2 * 8 * 8 * 16 + 8 * 16 * 16  # to q, k, v; q k and its product with v; out
+    forward = 2 * 8 * 16 * 32
+    assert sum(row.multiply_adds for row in rows) == lstm + attention + forward + 160

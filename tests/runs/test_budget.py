@@ -115,3 +115,10 @@ def test_what_cannot_be_is_said(seconds: float, overrides: list[str], message: s
     with pytest.raises(InputError, match=message) as error:
         within_budget("digits", seconds, overrides)
     assert error.value.hint
+
+
+def test_images_that_the_user_has_limited_are_not_limited_further() -> None:
+    recipe = imagette.Recipe.load("digits", ["data.limit=6400"])
+    assert scaled(recipe, COSTS, images=6400, seconds=2 + 3).data.limit < 6400
+    with pytest.raises(InputError, match="the budget is too short"):
+        scaled(recipe, COSTS, images=6400, seconds=2 + 3, asked=frozenset({"data.limit"}))

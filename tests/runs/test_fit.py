@@ -7,6 +7,8 @@ import json
 import os
 import shutil
 import signal
+import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -113,6 +115,52 @@ def test_the_callers_random_numbers_and_threads_stay_as_they_were(tmp_path: Path
     imagette.within_budget("digits", 20, ["model.name=linear"])
     assert torch.equal(torch.get_rng_state(), before)
     assert torch.get_num_threads() == threads
+
+
+@pytest.mark.parametrize("setting", ["autocast", "inference", "no_grad", "float64"])
+def test_what_the_caller_has_set_in_torch_changes_no_training(
+    setting: str, finished: imagette.Run, tmp_path: Path
+) -> None:
+    settings = {
+        "autocast": lambda: torch.autocast("cpu", dtype=torch.bfloat16),
+        "inference": torch.inference_mode,
+        "no_grad": torch.no_grad,
+        "float64": nullcontext,
+    }
+    torch.set_default_dtype(torch.float64 if setting == "float64" else torch.float32)
+    try:
+        with settings[setting]():
+            again = imagette.train(recipe(), runs=tmp_path, progress=False)
+            assert torch.get_default_dtype() == (torch.float64 if setting == "float64" else torch.float32)
+            assert torch.is_autocast_enabled("cpu") == (setting == "autocast")
+    finally:
+        torch.set_default_dtype(torch.float32)
+    weights = [load_file(run.path / "model.safetensors") for run in (finished, again)]
+    assert all(torch.equal(value, weights[1][name]) for name, value in weights[0].items())
+
+
+def test_a_run_that_is_opened_and_predicts_leaves_the_random_numbers(finished: imagette.Run) -> None:
+    state = torch.get_rng_state()
+    imagette.load(finished.path).predict(finished.splits.test)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_short_epochs_do_not_each_write_a_checkpoint(tmp_path: Path) -> None:
+    stream, seen = imagette.stream(recipe("train.epochs=12", "model.name=linear"), runs=tmp_path), []
+    for event in stream:
+        if isinstance(event, EpochDone):
+            seen.append(max(run_paths(tmp_path)[-1].glob("checkpoints/*.json")).stem)
+            if event.epoch == 6:
+                time.sleep(1.1)
+    assert seen[4] == seen[0]
+    assert seen[6] == f"step-{7 * 21:09d}"
+    assert max(run_paths(tmp_path)[-1].glob("checkpoints/*.json")).stem == f"step-{12 * 21:09d}"
+
+
+def test_a_row_of_the_confusion_matrix_is_a_line_of_the_summary(finished: imagette.Run) -> None:
+    lines = (finished.path / "summary.json").read_text().splitlines()
+    row = finished.summary["test"]["confusion"][3]
+    assert f"[ {', '.join(map(str, row))} ]" in [line.strip().rstrip(",") for line in lines]
 
 
 def test_a_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,9 @@ from torch import Tensor
 from imagette.data.augment import Augmentation
 from imagette.data.imageset import ImageSet
 
-STRETCH = 1 << 19  # bytes of pixels that are gathered at once: an operation takes time to begin, whatever its size
+# Gathered and augmented at once: an operation takes time to begin, whatever its size.
+STRETCH = 1 << 19  # bytes of pixels
+LONGEST = 16  # batches
 
 
 def seed_of(*parts: int) -> int:
@@ -90,7 +92,7 @@ class Batches:
         self.pixels = tensor(np.ascontiguousarray(pixels) if resident else pixels).to(home)
         self.labels = torch.from_numpy(images.labels).to(home)  # (N,) int64
         self.batch_size, self.seed, self.shuffle = batch_size, seed, shuffle
-        self.together = max(1, STRETCH // max(1, batch_size * pixels[:1].nbytes))
+        self.together = max(1, min(STRETCH // max(1, batch_size * pixels[:1].nbytes), LONGEST))
         self.channels_last = channels_last
         self.used = len(images) - (len(images) % batch_size if drop_last else 0)
 

@@ -132,9 +132,10 @@ class Lookahead(Follower):
         done = step + 1
         phase = bisect_left(self.bounds, done)
         start, end = self.bounds[phase - 1 : phase + 1]
-        if done % self.every == 0:
-            self.pull(1 - 0.95**self.every * ((done - start) / (end - start)) ** 3)
-        if done % self.every == 0 or done == end:
+        every = min(self.every, end - start)  # a short phase is looked back at once
+        if done % every == 0:
+            self.pull(1 - 0.95**every * ((done - start) / (end - start)) ** 3)
+        if done % every == 0 or done == end:
             self.give_back()
 
 

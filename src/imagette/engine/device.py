@@ -6,7 +6,7 @@ import os
 import platform
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from importlib import metadata
 from typing import Any
 
@@ -138,9 +138,10 @@ def threads(count: int) -> Iterator[None]:
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Give torch its random numbers and its threads back in the end, and let trainings in several threads take turns.
+    """Train as torch is set at first, whatever the caller has set; it is as before in the end.
 
-    A training seeds torch's generators, of which a process has one for each device.
+    That is: random numbers, of which a process has one generator for each device, and threads; gradients, autocast,
+    default type and device. Trainings in several threads take turns.
 
     Example:
         >>> before = torch.get_rng_state()
@@ -150,8 +151,27 @@ def undisturbed() -> Iterator[None]:
         True
     """
     gpus = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()  # type: ignore[no-untyped-call]
-    with _TURN, torch.random.fork_rng(list(gpus)), threads(0):
+    with _TURN, torch.random.fork_rng(list(gpus)), threads(0), _as_at_first():
         yield
+
+
+@contextmanager
+def _as_at_first() -> Iterator[None]:
+    default = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)
+    cpu = torch.device("cpu")
+    home = nullcontext() if torch.get_default_device() == cpu else cpu  # the context slows every call of torch's
+    try:
+        with (
+            torch.inference_mode(False),
+            torch.enable_grad(),
+            torch.autocast("cpu", enabled=False),
+            torch.autocast("cuda", enabled=False),
+            home,
+        ):
+            yield
+    finally:
+        torch.set_default_dtype(default)
 
 
 def ready(threads: int) -> None:

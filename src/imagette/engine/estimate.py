@@ -65,8 +65,8 @@ def estimate(recipe: Recipe, splits: Splits, plan: Plan | None = None) -> Estima
         plan: how to train it here; found out when None.
 
     Returns:
-        The median of the steps: what else runs on the machine disturbs single ones. With a proxy, which learns on
-        one step in so many, the mean.
+        The median of the steps, or of stretches of small ones: what else runs on the machine disturbs single ones.
+        With a proxy, which learns on one step in so many, the mean.
 
     Raises:
         InputError: when recipe and images do not fit each other.
@@ -83,8 +83,10 @@ def estimate(recipe: Recipe, splits: Splits, plan: Plan | None = None) -> Estima
     plan = plan or probe.decided(recipe, train)
     training = Training(recipe, train, None, replace(plan, log_every=1))
     prepare = time.perf_counter() - started
-    steps = islice((event for event in training.events() if isinstance(event, Logged)), STEPS + 1)
-    first, *others = (1 / event.images_per_second for event in steps)
+    together = training.batches.together  # the first batch of a stretch waits for the augmentation of all
+    steps = islice((event for event in training.events() if isinstance(event, Logged)), (STEPS + 1) * together)
+    seconds = [1 / event.images_per_second for event in steps]
+    first, *others = (fmean(seconds[i : i + together]) for i in range(0, len(seconds), together))
     typical = median_low if training.proxy is None else fmean
     some = splits.test.images[:IMAGES]
     predictor = training.predictor()

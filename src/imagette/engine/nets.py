@@ -166,4 +166,8 @@ def placed(module: nn.Module, plan: Plan) -> nn.Module:
     for part in module.modules():
         if isinstance(part, Chain):
             part.blocked = plan.layout == "blocked"
-    return module.to(torch.device(plan.device), memory_format=plan.memory_format)  # type: ignore[call-overload, no-any-return]
+    module.to(torch.device(plan.device), memory_format=plan.memory_format)  # type: ignore[call-overload]
+    for parameter in module.parameters():
+        if not torch.ops.aten.is_non_overlapping_and_dense(parameter):  # part of another tensor, say
+            parameter.data = parameter.data.contiguous()  # torch's fused optimizers walk memory, not indices
+    return module

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -186,18 +186,20 @@ class Predictor:
         pixels = images.to(self.device).contiguous(memory_format=self.memory_format)
         if self.memory_format == torch.contiguous_format:  # the strides of one channel alone may say either
             pixels = pixels.view(pixels.shape)
-        numbers = self._normalize(pixels)
-        logits = self._mirrored(module, numbers)
+        logits = sum(share * module(view) for share, view in self._views(self._normalize(pixels)))
+        return cast("Tensor", logits).float().cpu()
+
+    def _views(self, numbers: Tensor) -> list[tuple[float, Tensor]]:
+        """List what a model sees of its images, each with its share of the answer, and memory of its own."""
+        views = [(1.0, numbers)]
         if self.shift:
             padded = functional.pad(numbers, (self.shift,) * 4, mode="reflect")
             height, width = numbers.shape[2:]
             moved = padded[:, :, :height, :width], padded[:, :, -height:, -width:]
-            logits = logits / 2 + sum(self._mirrored(module, view) for view in moved) / 4
-        return logits.float().cpu()
-
-    def _mirrored(self, module: nn.Module, numbers: Tensor) -> Tensor:
-        logits: Tensor = module(numbers)
-        return (logits + module(numbers.flip(3))) / 2 if self.mirror else logits
+            views = [(0.5, numbers), *((0.25, view.clone(memory_format=self.memory_format)) for view in moved)]
+        if self.mirror:
+            views = [(share / 2, seen) for share, view in views for seen in (view, view.flip(3))]
+        return views
 
     def predict(self, images: np.ndarray) -> Prediction:
         """Predict images (N, C, H, W) uint8.

@@ -53,8 +53,11 @@ class Step:
         forward: Callable[[Tensor], Tensor] = _compiled(module) if plan.compile else module
         self._logits, self._forward = forward, _own_loss(module) or _cross_entropy(forward, label_smoothing)
         self._small = Flushed() if device.type == "cpu" else nullcontext()
+        # Without its cache of weights: inside another autocast it is kept from step to step, and nothing is learned.
         self._precision = (
-            nullcontext() if plan.dtype == torch.float32 else torch.autocast(device.type, dtype=plan.dtype)
+            nullcontext()
+            if plan.dtype == torch.float32
+            else torch.autocast(device.type, dtype=plan.dtype, cache_enabled=False)
         )
 
     def __call__(self, images: Tensor, labels: Tensor, rate: float, step: int) -> tuple[Tensor, Tensor]:

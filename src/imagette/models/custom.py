@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 import os
 import sys
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 from imagette.core.errors import InputError
 from imagette.core.registry import suggestion
 from imagette.models.blocks import Shape
-from imagette.models.dry import dry_run, said
+from imagette.models.dry import dry_run, noise, said
 from imagette.recipe import models as specs
 
 _written: dict[str, int] = {}  # when the files of modules were changed: one edited since is read again
@@ -46,13 +47,13 @@ def custom(spec: specs.Custom, shape: Shape, classes: int) -> nn.Module:
     factory = _attribute(_import(module_name), path)
     try:
         module = factory(shape=shape, classes=classes)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise InputError(f"model.factory: {spec.factory} raised {said(error)}", hint=CONVENTION) from error
     return verify(module, shape, classes)
 
 
 def verify(module: object, shape: Shape, classes: int) -> nn.Module:
-    """Check with two images that a module can be trained: float images in, logits out, also in training mode.
+    """Check with two images that a module can be trained: float images in, logits out, and a gradient back.
 
     Args:
         module: what should be a ``torch.nn.Module``; its weights and its mode stay as they are.
@@ -90,7 +91,41 @@ def verify(module: object, shape: Shape, classes: int) -> nn.Module:
         raise InputError(f"the state of {name} cannot be written back from a checkpoint: {said(error)}") from error
     if not any(parameter.requires_grad for parameter in module.parameters()):
         raise InputError(f"{name} has no parameter that can be trained")
+    _check_gradients(name, module, shape)
     return module
+
+
+def _check_gradients(name: str, module: nn.Module, shape: Shape) -> None:
+    twin = copy.deepcopy(module).train()
+    try:
+        with torch.enable_grad(), torch.random.fork_rng([]):
+            logits = twin(noise(twin, 2, shape))
+            if logits.requires_grad:
+                logits.float().sum().backward()
+    except Exception as error:
+        raise InputError(f"{name} cannot be trained: {said(error)}") from error
+    _check_copies(name, twin, shape)
+    if not logits.requires_grad:
+        raise InputError(
+            f"no parameter of {name} has a part in its logits: no gradient comes back from them",
+            hint="do without detach(), .data, .item() and torch.no_grad() between the parameters and the logits",
+        )
+    if sparse := [key for key, value in twin.named_parameters() if value.grad is not None and value.grad.is_sparse]:
+        raise InputError(
+            f"{', '.join(sparse)} of {name} has sparse gradients, which the optimizers here do not take",
+            hint="leave out sparse=True",
+        )
+
+
+def _check_copies(name: str, trained: nn.Module, shape: Shape) -> None:
+    dry_run(trained, 2, shape)  # in the place of what it holds of its last step
+    try:
+        copy.deepcopy(trained)
+    except RuntimeError as error:
+        raise InputError(
+            f"{name} cannot be copied after a step, which it keeps tensors of: {said(error)}",
+            hint="keep them without their gradients: tensor.detach()",
+        ) from error
 
 
 def refuse_unsaved_state(module: nn.Module, spec: specs.Custom, shape: Shape, classes: int) -> None:
@@ -143,7 +178,7 @@ def _import(name: str) -> ModuleType:
         if _written.setdefault(name, written := _time_of(module)) != written:
             _written[name] = written
             module = importlib.reload(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         hint = f"run from the folder that holds it (now {here}), or install its package"
         hint = f"name the module, not its file: {name.removesuffix('.py')}" if name.endswith(".py") else hint
         raise InputError(f"model.factory: {name} cannot be imported: {said(error)}", hint=hint) from error

@@ -6,7 +6,7 @@ import copy
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from imagette.core.errors import InputError
 from imagette.models import modes
@@ -34,11 +34,7 @@ def dry_run(
         >>> dry_run(nn.Flatten(), 2, (1, 2, 2)).shape
         torch.Size([2, 4])
     """
-    like = next(module.parameters(), torch.empty(0))
-    channels, *sides = shape
-    size = (n, *sides, channels) if by_pixels else (n, *shape)
-    images = torch.rand(size, generator=torch.Generator().manual_seed(0)).to(like)
-    images = images.permute(0, 3, 1, 2) if by_pixels else images
+    images = noise(module, n, shape, by_pixels)
     try:
         with torch.no_grad(), torch.random.fork_rng([]), modes.kept(module):
             return copy.deepcopy(module).train()(images) if training else module.eval()(images)
@@ -47,7 +43,21 @@ def dry_run(
         raise InputError(f"{type(module).__name__} cannot take images {(n, *shape)}{when}: {said(error)}") from error
 
 
-def said(error: Exception) -> str:
+def noise(module: nn.Module, n: int, shape: tuple[int, int, int], by_pixels: bool = False) -> Tensor:
+    """Make images (n, C, H, W) of noise, always the same, in a module's precision and on its device.
+
+    Example:
+        >>> noise(nn.Flatten(), 2, (1, 2, 2)).shape
+        torch.Size([2, 1, 2, 2])
+    """
+    like = next(module.parameters(), torch.empty(0))
+    channels, *sides = shape
+    size = (n, *sides, channels) if by_pixels else (n, *shape)
+    images = torch.rand(size, generator=torch.Generator().manual_seed(0)).to(like)
+    return images.permute(0, 3, 1, 2) if by_pixels else images
+
+
+def said(error: BaseException) -> str:
     r"""Say an error of someone else's code in a line.
 
     Example:

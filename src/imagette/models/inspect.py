@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
@@ -117,12 +120,26 @@ class _Record(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 def _watch(module: nn.Module, shape: Shape) -> _Record:
     record = _Record()
-    with record, ExitStack() as stack:
+    with record, _unfused(), ExitStack() as stack:
         for part in module.modules():
             stack.enter_context(part.register_forward_pre_hook(record.enter))
             stack.enter_context(part.register_forward_hook(record.leave))
         dry_run(module, 1, shape)
     return record
+
+
+@contextmanager
+def _unfused() -> Iterator[None]:
+    """Have recurrent layers and attention computed as the matrix products that they are made of, which are counted."""
+    fast, mkldnn = torch.backends.mha.get_fastpath_enabled(), torch._C._get_mkldnn_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    torch._C._set_mkldnn_enabled(False)  # torch.backends.mkldnn.flags also warns of Intel's GPUs
+    try:
+        with sdpa_kernel(SDPBackend.MATH):
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
+        torch._C._set_mkldnn_enabled(mkldnn)
 
 
 def _own_parameters(module: nn.Module) -> dict[nn.Module, int]:

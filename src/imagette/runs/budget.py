@@ -65,7 +65,8 @@ def within_budget(target: str | os.PathLike[str], seconds: float, overrides: Seq
         if dearer.total(LEAST * recipe.train.epochs) > end - time.perf_counter():
             break
         chosen, costs = recipe, dearer
-    return scaled(chosen, costs, len(splits.train), end - time.perf_counter(), asked)
+    images = len(splits.train) + (len(splits.validation) if splits.validation else 0)
+    return scaled(chosen, costs, images, end - time.perf_counter(), asked)
 
 
 def scaled(recipe: Recipe, costs: Estimate, images: int, seconds: float, asked: frozenset[str] = frozenset()) -> Recipe:
@@ -74,7 +75,7 @@ def scaled(recipe: Recipe, costs: Estimate, images: int, seconds: float, asked: 
     Args:
         recipe: to be scaled; what it counts in epochs keeps its share.
         costs: of that recipe.
-        images: the number that it trains on.
+        images: the number that it trains on and validates with, which ``data.limit`` counts.
         seconds: from the loaded images to the last figure.
         asked: keys that the user has set, and that stay as they are.
 
@@ -88,7 +89,7 @@ def scaled(recipe: Recipe, costs: Estimate, images: int, seconds: float, asked: 
     """
     affordable = (seconds - costs.fixed) / costs.epoch
     epochs, limit = int(min(affordable, MOST * recipe.train.epochs)), int(affordable * images)
-    if limit < min(recipe.train.batch_size, images):
+    if limit < min(recipe.train.batch_size, images) or (not epochs and "data.limit" in asked):
         raise InputError(
             f"the budget is too short: when the images are loaded, {max(seconds, 0):.1f} s of it are left, preparing "
             f"and testing take {costs.fixed:.1f} s, and an epoch {costs.epoch:.1f} s",

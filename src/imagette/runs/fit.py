@@ -193,7 +193,7 @@ def _resumed(folder: RunFolder, epochs: int | None, finish: bool, model: nn.Modu
         if epochs is not None:
             changes.set_epochs(folder, epochs, begun)
         recipe = folder.recipe()
-        run = Run(folder.path, model)
+        run = Run(folder.path)
         if saved is not None:
             changes.check_unchanged(recipe, saved.facts["recipe"], folder.path)
             changes.check_begun(recipe.train.epochs, begun, folder.path)
@@ -215,7 +215,7 @@ def _resumed(folder: RunFolder, epochs: int | None, finish: bool, model: nn.Modu
             changes.check_finishable(training.progress.epoch, folder.path)
             training.progress.early = True
         clock.split("prepare")
-        yield from Session(run, splits, training, clock.seconds).events()
+        yield from Session(Run(folder.path, model), splits, training, clock.seconds).events()
 
 
 def _extended(

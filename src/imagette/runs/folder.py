@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from imagette.recipe.schema import Recipe
 from imagette.recipe.show import to_toml
 from imagette.runs import pages
 
+NUMBERS = re.compile(r"\[\n[-+.,\deE\s]*\]")  # of a list, as a row of a confusion matrix: they stand on one line
 FORMAT = 1  # of the folder; a newer one is refused, never guessed at
 
 
@@ -173,4 +175,5 @@ def _write_status(path: Path, status: Mapping[str, Any]) -> None:
 
 
 def _json(page: Mapping[str, Any]) -> str:
-    return json.dumps(page, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    text = json.dumps(page, indent=2, ensure_ascii=False, allow_nan=False)
+    return NUMBERS.sub(lambda found: " ".join(found[0].split()), text) + "\n"

@@ -113,7 +113,8 @@ class Run:
         preprocessing = Preprocessing.from_dict(facts["preprocessing"])
         weights = load_tensors(self.path / "model.safetensors", facts["sha256"])
         if self._module is None:
-            module = models.build(self.recipe.model, preprocessing.shape, len(classes))
+            with torch.random.fork_rng([]):  # its first weights are drawn, and then replaced
+                module = models.build(self.recipe.model, preprocessing.shape, len(classes))
         else:
             dry_run(self._module, 2, preprocessing.shape)  # what it holds of its last step cannot be copied
             module = copy.deepcopy(self._module).cpu()  # the caller's may go on to other weights

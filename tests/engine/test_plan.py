@@ -82,6 +82,16 @@ def test_bfloat16_is_kept_where_it_is_clearly_faster_than_float32() -> None:
         assert chosen.precision == precision
 
 
+@pytest.mark.parametrize("layout", ["channels_last", "blocked"])
+def test_the_order_of_the_numbers_is_the_fastest_in_the_arithmetic_that_is_taken(layout: str) -> None:
+    recipe = digits(*LONG, "train.threads=1")
+    plan = replace(Plan.make(recipe, 1000), precision="bfloat16")
+    seconds = {"bfloat16": {"channels_last": 8, "blocked": 9}, "float32": {"channels_last": 5, "blocked": 9}}
+    seconds["float32"][layout] = 3
+    chosen = probe.chosen(recipe, plan, (1, 8, 8), 10, 1000, lambda _, way, *__: seconds[way.precision][way.layout])
+    assert (chosen.precision, chosen.layout) == ("float32", layout)
+
+
 def test_no_batch_is_timed_that_has_more_images_than_there_are() -> None:
     recipe = digits("train.epochs=100000", "train.batch_size=20000", "model.name=linear")
     plan, sizes = replace(Plan.make(recipe, 30), threads=2, precision="float32"), set()

@@ -28,7 +28,7 @@ STEPS = 3  # timed at a turn, after one to warm up
 TURNS = 4  # at most, of two ways that are timed one after the other: what slows the machine slows both
 SHARE = 0.02  # of the expected training, at most, goes into timing
 # A choice changes for a clear gain, since the time of a step is noisy. bfloat16 rounds, and has to be worth it.
-MARGIN = {"threads": 1.3, "layout": 1.05, "precision": 0.9}
+MARGIN = {"threads": 1.3, "layout": 1.1, "precision": 0.9}
 HASTY = {"threads": 1.3, "layout": 1.2, "precision": 0.9}  # the same where there is time for one or two turns only
 
 
@@ -49,7 +49,8 @@ def chosen(recipe: Recipe, plan: Plan, shape: Shape, classes: int, images: int, 
     """Time a step as planned and as it might be done otherwise, in turns, and keep what is clearly faster.
 
     Tried are one thread where all cores were planned (together they are slower while another program runs), oneDNN's
-    own order of the numbers between layers, and float32 where bfloat16 was, which loses on nets of few channels. What
+    own order of the numbers between layers, and float32 where bfloat16 was, which loses on nets of few channels; there
+    the order of the numbers is tried anew. What
     the recipe itself says is not questioned, and a training that is too short to repay the timing is left as it is.
 
     Args:
@@ -78,7 +79,7 @@ def chosen(recipe: Recipe, plan: Plan, shape: Shape, classes: int, images: int, 
         return plan
     turn = (STEPS + 1) * 2 * max(len(others), 1)
     turns = min(TURNS, int(SHARE * plan.steps_per_epoch * recipe.train.epochs) // turn)
-    for key, value in others.items() if turns else ():
+    for key, value in others if turns else ():
         other = replace(plan, **{key: value})
         times = [[timer(recipe, way, shape, classes) for way in (plan, other)] for _ in range(turns)]
         seconds, instead = map(min, zip(*times, strict=True))
@@ -88,19 +89,25 @@ def chosen(recipe: Recipe, plan: Plan, shape: Shape, classes: int, images: int, 
         elif seconds > instead:
             reason += ", too near to tell"
         plan = replace(plan, reasons={**plan.reasons, key: reason})
+        if key == "precision" and plan.precision == value:
+            others += _another_layout(recipe, plan)
     return plan
 
 
-def _alternatives(recipe: Recipe, plan: Plan) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+def _alternatives(recipe: Recipe, plan: Plan) -> list[tuple[str, Any]]:
+    found: list[tuple[str, Any]] = []
     if plan.device == "cpu" and plan.threads > 1 and not recipe.train.threads:
-        found["threads"] = 1
-    blockable = devices.computes_blocked(torch.device(plan.device), plan.precision) and not plan.compile
-    if blockable and plan.channels_last and recipe.train.layout == "auto":
-        found["layout"] = "blocked"
+        found.append(("threads", 1))
+    found += _another_layout(recipe, plan)
     if plan.precision == "bfloat16" and recipe.train.precision == "auto":
-        found["precision"] = "float32"
+        found.append(("precision", "float32"))
     return found
+
+
+def _another_layout(recipe: Recipe, plan: Plan) -> list[tuple[str, Any]]:
+    blockable = devices.computes_blocked(torch.device(plan.device), plan.precision) and not plan.compile
+    left_open = recipe.train.layout == "auto" and plan.layout == "channels_last"
+    return [("layout", "blocked")] if blockable and left_open else []
 
 
 def step_seconds(recipe: Recipe, plan: Plan, shape: Shape, classes: int) -> float:

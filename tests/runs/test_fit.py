@@ -277,10 +277,34 @@ def test_images_are_trained_where_they_lie(tmp_path: Path, monkeypatch: pytest.M
         assert run.test() == run.summary["test"]
 
 
-@pytest.mark.parametrize("what", [None, 3, [Image.new("L", (8, 8))], torch.zeros(1, 1, 8, 8)])
+@pytest.mark.parametrize("what", [None, 3, [Image.new("L", (8, 8)), "a.png"], torch.zeros(1, 1, 8, 8)])
 def test_what_cannot_be_predicted_is_said(finished: imagette.Run, what: object) -> None:
-    with pytest.raises(InputError, match=r"(?s)cannot predict.*give paths, an array"):
+    with pytest.raises(InputError, match=r"(?s)cannot predict.*give paths, pictures of Pillow's, an array"):
         finished.predict(what)  # type: ignore[arg-type]
+
+
+def test_a_picture_of_pillows_is_predicted_as_its_file_is(finished: imagette.Run, tmp_path: Path) -> None:
+    pixels = finished.splits.test.images[:3, 0]
+    pictures = [Image.fromarray(image).resize((30, 20)).convert("RGB") for image in pixels]
+    for number, picture in enumerate(pictures):
+        picture.save(tmp_path / f"{number}.png")
+    expected = [row["probabilities"] for row in finished.predict(tmp_path)]
+    assert [row["probabilities"] for row in finished.predict(pictures)] == expected
+    assert finished.predict(pictures[1])[0]["probabilities"] == pytest.approx(expected[1], rel=1e-5)
+    with pytest.raises(InputError, match="picture 1: pixels of Pillow's mode F are not read"):
+        finished.predict([pictures[0], pictures[1].convert("F")])
+
+
+def test_arrays_may_lack_channels_or_have_them_last(finished: imagette.Run) -> None:
+    images = finished.splits.test.images[:5]  # (5, 1, 8, 8)
+    expected = finished.predict(images)
+    for same in (images[:, 0], images.transpose(0, 2, 3, 1)):
+        assert finished.predict(same) == expected
+    for alone in (images[0], images[0, 0], images[0].transpose(1, 2, 0)):
+        [found] = finished.predict(alone)
+        assert found["probabilities"] == pytest.approx(expected[0]["probabilities"], rel=1e-5)
+    with pytest.raises(InputError, match=r"images of shape \(5, 1, 8\)"):
+        finished.predict(images[:, 0, :1])
 
 
 def test_a_finished_run_is_left_as_it_is(finished: imagette.Run, capfd: pytest.CaptureFixture[str]) -> None:

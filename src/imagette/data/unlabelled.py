@@ -1,17 +1,59 @@
-"""Images to predict: files, folders and globs of pictures, or the rows of a pixel CSV."""
+"""Images to predict: files, folders and globs of pictures, the rows of a pixel CSV, pictures of Pillow's, arrays."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
 
 from imagette.core.console import say
 from imagette.core.errors import InputError
-from imagette.data.formats import csv, images, pixels
+from imagette.data.formats import csv, decode, images, pixels
 from imagette.data.formats.files import printable
 from imagette.data.imageset import Images
 
 Shape = tuple[int, int, int]
+
+
+def from_pictures(pictures: Sequence[Image.Image], shape: Shape) -> Images:
+    """Convert pictures of Pillow's to pixels (N, C, H, W) uint8, as their files would be.
+
+    Raises:
+        InputError: for a picture that is not read, with its number.
+    """
+    pixels = np.empty((len(pictures), *shape), np.uint8)
+    for number, picture in enumerate(pictures):
+        try:
+            pixels[number] = decode.from_picture(picture, shape)
+        except InputError as error:
+            raise InputError(f"picture {number}: {error.message}", hint=error.hint) from error
+    return pixels
+
+
+def from_array(array: npt.NDArray[Any], shape: Shape) -> npt.NDArray[Any]:
+    """Lay an image, or several, out as (N, C, H, W), where their shape says how; give any other array as it is.
+
+    Args:
+        array: (N, C, H, W), (N, H, W, C), one image without N, or gray ones without C.
+        shape: the model's (C, H, W).
+
+    Example:
+        >>> from_array(np.zeros((28, 28), np.uint8), (1, 28, 28)).shape
+        (1, 1, 28, 28)
+        >>> from_array(np.zeros((5, 32, 32, 3), np.uint8), (3, 32, 32)).shape
+        (5, 3, 32, 32)
+    """
+    channels, *sides = shape
+    several = array[None] if array.shape in (shape, (*sides, channels)) or array.ndim == 2 else array
+    if channels == 1 and several.shape[1:] == tuple(sides):
+        return several[:, None]
+    if several.shape[1:] == (*sides, channels) != shape:
+        return np.moveaxis(several, 3, 1)
+    return several
 
 
 def read(paths: Sequence[str], shape: Shape, skip_unreadable: bool = False) -> tuple[Images, list[str]]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL.Image import Image
 
 from imagette import metrics, models
 from imagette.core.errors import InputError
@@ -26,7 +27,8 @@ from imagette.runs.checkpoint import load_tensors
 from imagette.runs.folder import FORMAT, RunFolder
 from imagette.runs.recorder import read_rows, typed
 
-What = ImageSet | np.ndarray | str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+One = str | os.PathLike[str] | Image
+What = ImageSet | np.ndarray | One | Sequence[One]
 
 
 class Run:
@@ -170,8 +172,9 @@ class Run:
         """Predict images.
 
         Args:
-            what: an ``ImageSet``; an array (N, C, H, W) uint8; or paths, folders and globs of image files, or a
-                pixel CSV.
+            what: paths, folders and globs of image files, or a pixel CSV; one picture of Pillow's, or several; an
+                array uint8 of one image or several, (N, C, H, W) or (N, H, W, C), gray also without C; or an
+                ``ImageSet``.
             skip_unreadable: leave out image files that cannot be read, and say which.
             invert: turn light and dark around first, as for digits on paper where the run learned from MNIST's.
 
@@ -204,16 +207,22 @@ class Run:
     def _images(self, what: What, skip_unreadable: bool) -> tuple[np.ndarray, Sequence[str]]:
         if isinstance(what, ImageSet):
             return what.images, what.ids.tolist()
+        shape = self.predictor.preprocessing.shape
         if isinstance(what, np.ndarray):
-            return what, [str(i) for i in range(len(what))]
+            pixels = unlabelled.from_array(what, shape)
+            return pixels, [str(i) for i in range(len(pixels))]
         try:
-            paths = [os.fspath(path) for path in ([what] if isinstance(what, str | os.PathLike) else what)]
+            several = [what] if isinstance(what, str | os.PathLike | Image) else list(what)
+            pictures = [one for one in several if isinstance(one, Image)]
+            if pictures and len(pictures) == len(several):
+                return unlabelled.from_pictures(pictures, shape), [str(i) for i in range(len(pictures))]
+            paths = [os.fspath(path) for path in several]  # type: ignore[arg-type]  # a picture among paths raises
         except TypeError as error:
             raise InputError(
                 f"cannot predict an object of type {type(what).__name__}",
-                hint="give paths, an array (N, C, H, W) uint8, or an ImageSet",
+                hint="give paths, pictures of Pillow's, an array (N, C, H, W) uint8, or an ImageSet",
             ) from error
-        return unlabelled.read(paths, self.predictor.preprocessing.shape, skip_unreadable)
+        return unlabelled.read(paths, shape, skip_unreadable)
 
 
 def fingerprints(splits: Splits) -> dict[str, str]:

@@ -106,10 +106,35 @@ def decode(path: Path, shape: Shape | None = None) -> tuple[Images, list[str]]:
                 [255, 255]]], dtype=uint8), ['1 bit to gray', 'resized'])
     """
     with _opened(path) as opened:
-        upright, done = _upright(opened)
-        image, converted = _eight_bits(upright)
-        pixels, fitted = fit(image, shape or (1 if image.mode in _GRAY else 3, image.height, image.width))
-        return pixels, done + converted + fitted
+        return _converted(opened, shape)
+
+
+def from_picture(picture: Image.Image, shape: Shape) -> Images:
+    """Convert a picture that Pillow holds as its file would be.
+
+    Args:
+        picture: of any mode that is read.
+        shape: (channels, height, width).
+
+    Returns:
+        The pixels, (C, H, W) uint8.
+
+    Raises:
+        InputError: when it is refused.
+
+    Example:
+        >>> from_picture(Image.new("RGB", (3, 2), "white"), (1, 2, 2)).tolist()
+        [[[255, 255], [255, 255]]]
+    """
+    _refuse(picture)
+    return _converted(picture, shape)[0]
+
+
+def _converted(opened: Image.Image, shape: Shape | None) -> tuple[Images, list[str]]:
+    upright, done = _upright(opened)
+    image, converted = _eight_bits(upright)
+    pixels, fitted = fit(image, shape or (1 if image.mode in _GRAY else 3, image.height, image.width))
+    return pixels, done + converted + fitted
 
 
 def fit(image: Image.Image, shape: Shape) -> tuple[Images, list[str]]:

@@ -7,7 +7,8 @@ then the seconds of each epoch that a line on its standard input asked for. Ever
 of its own and is held at the start of each epoch, so that no set-up is ever on the clock.
 
 Each peer is written twice: as its documentation teaches, and, ``-best``, as well as we know how without leaving it:
-ready float tensors, gathered a batch at a time, fused Adam, whole pixels in memory, no metrics.
+ready float tensors, gathered a batch at a time, fused Adam, whole pixels in memory, no metrics, and memory that the C
+library keeps between the steps.
 """
 
 from __future__ import annotations

@@ -31,6 +31,7 @@ from typing import Any
 import peer_sides
 import record
 from imagette.bench.nets import NETS
+from imagette.engine.allocator import KEPT, LARGEST
 from peer_sides import OURS, SIDES
 
 CASES = {"lenet": "LeNet (A4)", "cnn": "two-conv CNN (A1)"}
@@ -75,6 +76,8 @@ def working(side: str, case: str, cores: list[int]) -> Iterator[Worker]:
         "CUDA_VISIBLE_DEVICES": "",
         "TF_CPP_MIN_LOG_LEVEL": "2",
     }
+    if side.endswith("-best"):  # memory is kept between steps, as the engine tells the C library itself
+        environment |= {"MALLOC_TRIM_THRESHOLD_": str(KEPT), "MALLOC_MMAP_THRESHOLD_": str(LARGEST)}
     with tempfile.TemporaryFile("w+") as errors:
         process = subprocess.Popen(
             [sys.executable, str(SCRIPT), side, case],

@@ -25,7 +25,10 @@ def stderr() -> Console:
         def on_broken_pipe(self) -> None:
             """Nobody reads on: that is no reason to end."""
 
-    return Talk(stderr=True, highlight=False, soft_wrap=True, emoji=False)
+    # In a notebook, plain lines of one text: rich would make of each line an output of its own, and ipykernel calls
+    # itself a terminal, but obeys few of the escapes that a bar is drawn with.
+    plain = False if Console().is_jupyter else None
+    return Talk(stderr=True, highlight=False, soft_wrap=True, emoji=False, force_jupyter=False, force_terminal=plain)
 
 
 def inert(text: object) -> str:

@@ -13,6 +13,8 @@ from imagette.engine.events import EpochDone, Logged
 from imagette.runs.run import Run
 from imagette.runs.session import RunEvent, Started, Tested
 
+WIDE = 100  # columns of a terminal on which the bar has room for the rate beside it
+
 
 def show(events: Iterator[RunEvent], visible: bool) -> Run:
     """Run a training to its end, showing how it goes; give the finished run."""
@@ -100,7 +102,12 @@ class _Bar(_Lines):
         )
 
     def step(self, event: Logged) -> None:
-        self.progress.update(self.task, completed=event.step, epoch=event.epoch, figures=_step_figures(event))
+        self.progress.update(
+            self.task,
+            completed=event.step,
+            epoch=event.epoch,
+            figures=_step_figures(event, wide=stderr().width >= WIDE),
+        )
 
 
 def _opening(event: Started) -> str:
@@ -111,11 +118,9 @@ def _opening(event: Started) -> str:
     return f"training in {event.path}{going_on}: {place}, {counted(event.epochs, 'epoch')}"
 
 
-def _step_figures(event: Logged) -> str:
-    return (
-        f"loss {event.loss:.4f}  accuracy {event.accuracy:.1%}  rate {event.lr:.2g}  "
-        f"{event.images_per_second:,.0f} images/s"
-    )
+def _step_figures(event: Logged, wide: bool = True) -> str:
+    rate = f"rate {event.lr:.2g}  " if wide else ""
+    return f"loss {event.loss:.4f}  accuracy {event.accuracy:.1%}  {rate}{event.images_per_second:,.0f} images/s"
 
 
 def _epoch_figures(event: EpochDone) -> str:

@@ -6,6 +6,7 @@ import copy
 import os
 from collections.abc import Sequence
 from functools import cached_property
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,21 @@ class Run:
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r}, {self.status['state']})"
+
+    def _repr_html_(self) -> str:
+        """Show a notebook the figures of the finished run."""
+        if self.status["state"] != "finished":
+            return f"<code>{escape(repr(self))}</code>"
+        test = self.summary["test"]
+        interval = f"{test['accuracy_low']:.2%} to {test['accuracy_high']:.2%}"
+        rows = {
+            "run": self.path,
+            "test accuracy": f"{test['accuracy']:.2%} ({interval}, {test['confidence']:.0%} confidence)",
+            "epochs": self.summary["epochs"],
+            "training": f"{self.summary['seconds']['train']:.1f} s",
+        }
+        lines = (f"<tr><th>{escape(key)}</th><td>{escape(str(value))}</td></tr>" for key, value in rows.items())
+        return f"<table>{''.join(lines)}</table>"
 
     @property
     def path(self) -> Path:

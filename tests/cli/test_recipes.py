@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import pytest
 
 from imagette.recipe.load import shipped
@@ -53,3 +56,13 @@ def test_a_run_stands_for_its_recipe(call, trained) -> None:
     assert {line.split()[0] for line in lines[1:]} >= {"model.name", "train.epochs"}
     assert "epochs = 2 " in call("recipes", "show", trained.path).out
     assert Recipe.load(trained.path) == trained.recipe
+
+
+def test_a_runs_name_stands_for_its_folder_but_not_before_a_folder_of_that_name(
+    call, trained, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(trained.path, "runs/mine-1")
+    assert call("recipes", "diff", "mine-1", trained.path).out == "the recipes are the same\n"
+    Path("mine-1").mkdir()
+    assert Recipe.load("mine-1").data.path == "mine-1"

@@ -113,7 +113,7 @@ def parse(text: str, source: str) -> Recipe:
 
 
 def _text(target: Target) -> str:
-    """Write a target as text; a run's folder stands for the recipe in it."""
+    """Write a target as text; a run's folder, or its name under ``runs/``, stands for the recipe in it."""
     if not isinstance(target, str | os.PathLike):
         raise InputError(
             f"a recipe's name or path is text, not {type(target).__name__}", hint=suggestion("", shipped())
@@ -121,7 +121,8 @@ def _text(target: Target) -> str:
     text = os.fspath(target)
     if text == OWN_IMAGES and os.path.exists(text):  # noqa: PTH110  # the recipe serves any folder, also one so called
         return os.path.join(os.curdir, text)  # noqa: PTH118
-    page = os.path.join(text, "recipe.toml")  # noqa: PTH118  # unlike Path's, it takes any text
+    root = "" if os.path.exists(text) else "runs"  # noqa: PTH110
+    page = os.path.join(root, text, "recipe.toml")  # noqa: PTH118  # unlike Path's, it takes any text
     return page if text not in shipped() and os.path.isfile(page) else text  # noqa: PTH113
 
 

@@ -54,7 +54,7 @@ answer = @echo "== $(1): $(2)" && $(BIN)/python benchmarks/$(1).py
 
 bench: $(RUNTIME)
 	$(call answer,start,quick commands as whole processes; about half a minute)
-	$(call answer,bound,the engine against the bare arithmetic; about 3 minutes on two cores)
+	$(call answer,bound,the engine against the bare arithmetic; about 8 minutes on two cores)
 	$(call answer,articles_race,a step against the articles' own way; about 4 minutes on two cores)
 	$(call answer,cost,time and memory as one thing grows; many minutes)
 	$(call answer,speedrun,seeds to the articles' accuracies; hours)

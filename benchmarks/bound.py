@@ -28,7 +28,7 @@ from imagette.engine.loop import Training
 from imagette.optim.bare import bare_step
 
 CASES = {name: NETS[name] for name in ARTICLES}
-ROUNDS = 41
+ROUNDS = 101
 ROUND_SECONDS = 0.4  # many short rounds: a busy neighbour comes and goes in seconds, and should meet both of a pair
 COLUMNS = {"case": "<24", "batch": ">6", "bare, ms": ">10.3f", "engine, ms": ">12.3f", "added": ">+9.1%"}
 

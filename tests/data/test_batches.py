@@ -70,8 +70,9 @@ def test_small_batches_that_are_augmented_together_are_those_that_come_alone(
 def test_pixels_labels_and_indices_belong_together_in_both_layouts() -> None:
     images = numbered()
     for channels_last in (False, True):
-        for index, pixels, labels in Batches(images, batch_size=4, channels_last=channels_last).epoch(0):
-            assert torch.equal(pixels, torch.from_numpy(images.images)[index])
+        batches = Batches(images, batch_size=4, channels_last=channels_last)
+        for index, pixels, _, labels in batches.augmented(plain(), None, 0):
+            assert torch.equal(pixels, torch.from_numpy(images.images)[index].float())
             assert torch.equal(labels, torch.from_numpy(images.labels)[index])
             if channels_last:
                 assert pixels.is_contiguous(memory_format=torch.channels_last)
@@ -92,7 +93,7 @@ def test_what_stays_where_it_is_gives_the_same_batches() -> None:
     for channels_last in (False, True):
         staying = Batches(images, batch_size=4, channels_last=channels_last, resident=False)
         moved = Batches(images, batch_size=4, channels_last=channels_last)
-        for one, other in zip(staying.epoch(1), moved.epoch(1), strict=True):
+        for one, other in zip(*(batches.augmented(plain(), None, 1) for batches in (staying, moved)), strict=True):
             assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
             assert one[1].stride() == other[1].stride()
         assert staying.pixels.data_ptr() == images.images.ctypes.data

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import torch
 from torch import nn
@@ -96,12 +98,14 @@ def test_the_phases_are_those_of_the_schedule() -> None:
     assert lookahead.bounds == (0, 30, 70)
 
 
-def test_a_phase_that_is_shorter_than_the_steps_between_two_looks_is_not_lost() -> None:
+@pytest.mark.parametrize("ends", [[4], [4, 9], [3, 7]])
+def test_a_phase_that_is_shorter_than_the_steps_between_two_looks_is_not_lost(ends: list[int]) -> None:
     net = nn.Linear(1, 1, bias=False)
     nn.init.zeros_(net.weight)
-    lookahead = Lookahead(net, every=50, ends=[4])
-    for step in range(4):
+    lookahead = Lookahead(net, every=50, ends=ends)
+    for step in range(ends[-1]):
         with torch.no_grad():
             net.weight += 1
         lookahead.update(step)
-    assert net.weight.item() == pytest.approx(4 * (1 - 0.95**4))
+    lengths = [end - start for start, end in pairwise([0, *ends])]
+    assert net.weight.item() == pytest.approx(sum(steps * (1 - 0.95**steps) for steps in lengths))

@@ -59,3 +59,8 @@ def test_faults_are_said():
 def test_unsigned_counts_are_ordered_as_others():
     matrix = np.array([[5, 2, 0], [1, 5, 0], [0, 1, 5]], np.uint16)
     assert most_confused(matrix, ["a", "b", "c"], n=1) == [("a", "b", 3)]
+
+
+def test_shares_in_place_of_counts_are_refused():
+    with pytest.raises(InputError, match="type float64"):
+        most_confused([[0.9, 0.1], [0.2, 0.8]], ["a", "b"])

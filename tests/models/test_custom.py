@@ -193,23 +193,12 @@ class Embedded(Detached):
         return self.table((x.flatten(1) * 255).long()).mean(1) + self.fc(x.flatten(1))
 
 
-class Hoarder(Detached):
-    def __init__(self):
-        super().__init__()
-        self.seen = []
-
-    def forward(self, x):
-        self.seen.append(self.fc(x.flatten(1)))
-        return self.seen[-1]
-
-
 @pytest.mark.parametrize(
     ("module", "message"),
     [
         (Detached, "no gradient comes back"),
         (Scaled, "Scaled cannot be trained: RuntimeError: a leaf Variable that requires grad"),
         (Embedded, r"table\.weight of Embedded has sparse gradients"),
-        (Hoarder, "Hoarder cannot be copied after a step"),
     ],
 )
 def test_a_module_that_cannot_be_trained_is_refused_before_the_training(module, message):

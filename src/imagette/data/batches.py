@@ -1,4 +1,4 @@
-"""Batches from a data set that is one uint8 tensor, on the device if it fits: one gather each, no Python per image."""
+"""Batches from a data set that is one uint8 tensor, on the device if it fits: gathered at once, no Python per image."""
 
 from __future__ import annotations
 
@@ -124,24 +124,15 @@ class Batches:
         """
         # A stretch that is entered in the middle is augmented whole: the last digits of a number depend on its place.
         first, skipped = divmod(start, self.together)
-        return islice(self._augmented(augmentation, draws, epoch, first), skipped, None)
-
-    def _augmented(
-        self, augmentation: Augmentation, draws: Tensor | None, epoch: int, first: int
-    ) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
-        for index, pixels, labels in self.epoch(epoch, first):
+        for index, pixels, labels in self._stretches(epoch, first):
             rows = None if draws is None else draws.index_select(0, index)
             parts = [index, augmentation(pixels, rows, epoch), labels] + ([] if rows is None else [rows])
-            for i, images, of_images, *row in zip(*(torch.split(part, self.batch_size) for part in parts), strict=True):
+            batches = zip(*(torch.split(part, self.batch_size) for part in parts), strict=True)
+            for i, images, of_images, *row in islice(batches, skipped, None):
                 yield i, *augmentation.mix(images, of_images, *row), of_images
+            skipped = 0
 
-    def epoch(self, epoch: int, first: int = 0) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """Yield (indices (N,), images (N, C, H, W) uint8, labels (N,) int64) of ``together`` batches at a time.
-
-        Args:
-            epoch: decides the order.
-            first: so many times ``together`` batches are left out.
-        """
+    def _stretches(self, epoch: int, first: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         order = self.order(epoch)[: self.used].to(self.pixels.device)
         for index in torch.split(order, self.together * self.batch_size)[first : len(self)]:
             images = self.pixels.index_select(0, index).to(self.device)

@@ -23,15 +23,9 @@ def from_pictures(pictures: Sequence[Image.Image], shape: Shape) -> Images:
     """Convert pictures of Pillow's to pixels (N, C, H, W) uint8, as their files would be.
 
     Raises:
-        InputError: for a picture that is not read, with its number.
+        InputError: for the first picture that is not read, with its number, from 0.
     """
-    pixels = np.empty((len(pictures), *shape), np.uint8)
-    for number, picture in enumerate(pictures):
-        try:
-            pixels[number] = decode.from_picture(picture, shape)
-        except InputError as error:
-            raise InputError(f"picture {number}: {error.message}", hint=error.hint) from error
-    return pixels
+    return np.stack([decode.from_picture(picture, shape, f"picture {i}") for i, picture in enumerate(pictures)])
 
 
 def from_array(array: npt.NDArray[Any], shape: Shape) -> npt.NDArray[Any]:
@@ -48,7 +42,7 @@ def from_array(array: npt.NDArray[Any], shape: Shape) -> npt.NDArray[Any]:
         (5, 3, 32, 32)
     """
     channels, *sides = shape
-    several = array[None] if array.shape in (shape, (*sides, channels)) or array.ndim == 2 else array
+    several = array[None] if array.shape in (shape, (*sides, channels), tuple(sides)) else array
     if channels == 1 and several.shape[1:] == tuple(sides):
         return several[:, None]
     if several.shape[1:] == (*sides, channels) != shape:

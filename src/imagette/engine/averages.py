@@ -132,10 +132,11 @@ class Lookahead(Follower):
         done = step + 1
         phase = bisect_left(self.bounds, done)
         start, end = self.bounds[phase - 1 : phase + 1]
-        every = min(self.every, end - start)  # a short phase is looked back at once
-        if done % every == 0:
-            self.pull(1 - 0.95**every * ((done - start) / (end - start)) ** 3)
-        if done % every == 0 or done == end:
+        short = end - start < self.every  # such a phase is looked back on once, at its end
+        if due := done == end if short else done % self.every == 0:
+            steps = min(self.every, end - start)
+            self.pull(1 - 0.95**steps * ((done - start) / (end - start)) ** 3)
+        if due or done == end:
             self.give_back()
 
 

@@ -151,27 +151,35 @@ def undisturbed() -> Iterator[None]:
         True
     """
     gpus = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()  # type: ignore[no-untyped-call]
-    with _TURN, torch.random.fork_rng(list(gpus)), threads(0), _as_at_first():
+    with _TURN, torch.random.fork_rng(list(gpus)), threads(0), as_torch_starts():
         yield
 
 
 @contextmanager
-def _as_at_first() -> Iterator[None]:
+def as_torch_starts() -> Iterator[None]:
+    """Compute with gradients, without autocast, in float32 and on the CPU by default, whatever the caller has set.
+
+    The default type is that of the whole process.
+
+    Example:
+        >>> with torch.inference_mode(), as_torch_starts():
+        ...     torch.is_grad_enabled()
+        True
+    """
     default = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float32)
+    cast = {kind: torch.is_autocast_enabled(kind) for kind in ("cpu", "cuda")}
     cpu = torch.device("cpu")
     home = nullcontext() if torch.get_default_device() == cpu else cpu  # the context slows every call of torch's
     try:
-        with (
-            torch.inference_mode(False),
-            torch.enable_grad(),
-            torch.autocast("cpu", enabled=False),
-            torch.autocast("cuda", enabled=False),
-            home,
-        ):
+        torch.set_default_dtype(torch.float32)
+        for kind in cast:  # torch.autocast would do, but inside it a module's own autocast keeps its cast weights
+            torch.set_autocast_enabled(kind, False)
+        with torch.inference_mode(False), torch.enable_grad(), home:
             yield
     finally:
         torch.set_default_dtype(default)
+        for kind, enabled in cast.items():
+            torch.set_autocast_enabled(kind, enabled)
 
 
 def ready(threads: int) -> None:

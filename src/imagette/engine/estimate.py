@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from itertools import islice
 from statistics import fmean, median_low
 
 from imagette.data.splits import Splits
@@ -16,6 +15,7 @@ from imagette.engine.proxy import LEARNS_EVERY
 from imagette.recipe.schema import Recipe
 
 STEPS = LEARNS_EVERY  # timed, after one to warm up; a proxy learns on one of them
+LONG = 1.0  # seconds: then a few steps are enough
 IMAGES = 500  # evaluated
 
 
@@ -83,10 +83,7 @@ def estimate(recipe: Recipe, splits: Splits, plan: Plan | None = None) -> Estima
     plan = plan or probe.decided(recipe, train)
     training = Training(recipe, train, None, replace(plan, log_every=1))
     prepare = time.perf_counter() - started
-    together = training.batches.together  # the first batch of a stretch waits for the augmentation of all
-    steps = islice((event for event in training.events() if isinstance(event, Logged)), (STEPS + 1) * together)
-    seconds = [1 / event.images_per_second for event in steps]
-    first, *others = (fmean(seconds[i : i + together]) for i in range(0, len(seconds), together))
+    seconds = _by_image(training)
     typical = median_low if training.proxy is None else fmean
     some = splits.test.images[:IMAGES]
     predictor = training.predictor()
@@ -96,10 +93,24 @@ def estimate(recipe: Recipe, splits: Splits, plan: Plan | None = None) -> Estima
     batch = min(recipe.train.batch_size, len(train))
     return Estimate(
         prepare,
-        batch * typical(others or [first]),
+        batch * typical(seconds),
         (time.perf_counter() - started) / len(some),
         training.batches.used / batch,
         len(splits.validation) if splits.validation else 0,
         len(splits.test),
         recipe.evaluate.views,
     )
+
+
+def _by_image(training: Training) -> list[float]:
+    """Train some steps; give the seconds an image of each, or of each stretch of small ones, after one to warm up."""
+    together = training.batches.together  # the first batch of a stretch waits for the augmentation of all
+    started, rows = time.perf_counter(), list[float]()
+    for event in training.events():
+        if isinstance(event, Logged):
+            rows.append(1 / event.images_per_second)
+        slow = time.perf_counter() - started > LONG and len(rows) > STEPS
+        if slow or len(rows) == (STEPS + 1) * together:
+            break
+    stretches = [fmean(rows[i : i + together]) for i in range(together, len(rows), together)]
+    return stretches or rows[1:] or rows

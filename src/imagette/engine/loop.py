@@ -73,6 +73,7 @@ class Training:
         module: nn.Module | None = None,
     ) -> None:
         self.recipe, self.images, self.validation = recipe, train, validation
+        self.users = module is not None or recipe.model.name == "custom"  # a module of their own
         self.plan = plan or Plan.make(recipe, len(train), train.images)
         if recipe.train.drop_last and len(train) < recipe.train.batch_size:
             raise InputError(
@@ -111,14 +112,13 @@ class Training:
 
     def _build(self, module: nn.Module | None) -> nn.Module:
         recipe, images = self.recipe, self.images
-        users = module is not None or recipe.model.name == "custom"
         if module is None:
             seed = seed_of(recipe.train.seed, FIRST_WEIGHTS)
             module = nets.seeded(recipe.model, seed, images, self.preprocessing)
         else:
             module = nets.adopted(module, recipe, images)
         self.frozen = nets.frozen(module)
-        self.plan = nets.suited(module, self.plan, recipe, images.shape) if users else self.plan
+        self.plan = nets.suited(module, self.plan, recipe, images.shape) if self.users else self.plan
         if recipe.traps.softmax_before_loss:
             module = models.ending_in_softmax(module)
         nets.refuse_lone_image(module, recipe, images)
@@ -150,7 +150,9 @@ class Training:
         seed = torch.cuda.manual_seed if self.device.type == "cuda" else torch.default_generator.manual_seed
         freeze_stem = getattr(self.recipe.model, "freeze_stem", 0)
         models.train(self.module, stem=not 0 < freeze_stem <= progress.epoch, frozen=self.frozen)
-        tally = Tally(progress.loss_sum, progress.correct, copy=self.plan.compile and self.device.type == "cuda")
+        # CUDA graphs write over their last logits, and so may a module of the user's own.
+        graphs = self.plan.compile and self.device.type == "cuda"
+        tally = Tally(progress.loss_sum, progress.correct, copy=graphs or self.users)
         started, timed = time.perf_counter(), 0
         for index, images, targets, labels in batches:
             if self.stop:

@@ -162,12 +162,15 @@ def suited(module: nn.Module, plan: Plan, recipe: Recipe, shape: Shape) -> Plan:
 
 
 def placed(module: nn.Module, plan: Plan) -> nn.Module:
-    """Bring a net to the device of a plan, its filters in the plan's memory format, its chains on the plan's way."""
+    """Bring a net to the device of a plan, its filters in the plan's memory format, its chains on the plan's way.
+
+    A parameter that is a part of another tensor gets memory of its own.
+    """
     for part in module.modules():
         if isinstance(part, Chain):
             part.blocked = plan.layout == "blocked"
     module.to(torch.device(plan.device), memory_format=plan.memory_format)  # type: ignore[call-overload]
     for parameter in module.parameters():
-        if not torch.ops.aten.is_non_overlapping_and_dense(parameter):  # part of another tensor, say
+        if not torch.ops.aten.is_non_overlapping_and_dense(parameter):
             parameter.data = parameter.data.contiguous()  # torch's fused optimizers walk memory, not indices
     return module

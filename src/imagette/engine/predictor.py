@@ -189,17 +189,25 @@ class Predictor:
         logits = sum(share * module(view) for share, view in self._views(self._normalize(pixels)))
         return cast("Tensor", logits).float().cpu()
 
-    def _views(self, numbers: Tensor) -> list[tuple[float, Tensor]]:
-        """List what a model sees of its images, each with its share of the answer, and memory of its own."""
-        views = [(1.0, numbers)]
-        if self.shift:
-            padded = functional.pad(numbers, (self.shift,) * 4, mode="reflect")
-            height, width = numbers.shape[2:]
-            moved = padded[:, :, :height, :width], padded[:, :, -height:, -width:]
-            views = [(0.5, numbers), *((0.25, view.clone(memory_format=self.memory_format)) for view in moved)]
-        if self.mirror:
-            views = [(share / 2, seen) for share, view in views for seen in (view, view.flip(3))]
-        return views
+    def _views(self, numbers: Tensor) -> Iterator[tuple[float, Tensor]]:
+        """Yield what a model sees of its images, each view with its share of the answer, and memory of its own."""
+        for share, view in self._moved(numbers):
+            if not self.mirror:
+                yield share, view
+                continue
+            mirrored = view.flip(3)  # now: a model may write over what it is given
+            yield share / 2, view
+            yield share / 2, mirrored
+
+    def _moved(self, numbers: Tensor) -> Iterator[tuple[float, Tensor]]:
+        if not self.shift:
+            yield 1.0, numbers
+            return
+        padded = functional.pad(numbers, (self.shift,) * 4, mode="reflect")
+        height, width = numbers.shape[2:]
+        yield 0.5, numbers
+        for part in (padded[:, :, :height, :width], padded[:, :, -height:, -width:]):
+            yield 0.25, part.clone(memory_format=self.memory_format)
 
     def predict(self, images: np.ndarray) -> Prediction:
         """Predict images (N, C, H, W) uint8.

@@ -24,6 +24,12 @@ from imagette.recipe.models import ModelSpec, narrower
 from imagette.recipe.schema import Recipe
 
 Timer = Callable[[Recipe, Plan, Shape, int], float]
+OTHERS: tuple[tuple[str, Any], ...] = (  # tried in turn
+    ("threads", 1),
+    ("layout", "blocked"),
+    ("precision", "float32"),
+    ("layout", "blocked"),
+)
 STEPS = 3  # timed at a turn, after one to warm up
 TURNS = 4  # at most, of two ways that are timed one after the other: what slows the machine slows both
 SHARE = 0.02  # of the expected training, at most, goes into timing
@@ -49,9 +55,9 @@ def chosen(recipe: Recipe, plan: Plan, shape: Shape, classes: int, images: int, 
     """Time a step as planned and as it might be done otherwise, in turns, and keep what is clearly faster.
 
     Tried are one thread where all cores were planned (together they are slower while another program runs), oneDNN's
-    own order of the numbers between layers, and float32 where bfloat16 was, which loses on nets of few channels; there
-    the order of the numbers is tried anew. What
-    the recipe itself says is not questioned, and a training that is too short to repay the timing is left as it is.
+    own order of the numbers between layers, and float32 where bfloat16 was, which loses on nets of few channels; then
+    the order of the numbers anew. What the recipe itself says is not questioned, and a training that is too short to
+    repay the timing is left as it is.
 
     Args:
         recipe: to be trained.
@@ -74,12 +80,17 @@ def chosen(recipe: Recipe, plan: Plan, shape: Shape, classes: int, images: int, 
     if recipe.model.name == "custom":
         with torch.random.fork_rng([]):
             plan = nets.suited(models.build(recipe.model, shape, classes), plan, recipe, shape)
-    timer, others = timer or step_seconds, _alternatives(recipe, plan)
+    timer = timer or step_seconds
     if recipe.train.batch_size == 1:  # a net may refuse a lone image, and the training says why
         return plan
-    turn = (STEPS + 1) * 2 * max(len(others), 1)
+    keys = {key for key, _ in OTHERS if _left_open(recipe, plan, key)}
+    turn = (STEPS + 1) * 2 * max(len(keys) + ("precision" in keys), 1)
     turns = min(TURNS, int(SHARE * plan.steps_per_epoch * recipe.train.epochs) // turn)
-    for key, value in others if turns else ():
+    tried = set()
+    for key, value in OTHERS if turns else ():
+        if not _left_open(recipe, plan, key) or (key, plan.precision) in tried:
+            continue
+        tried.add((key, plan.precision))
         other = replace(plan, **{key: value})
         times = [[timer(recipe, way, shape, classes) for way in (plan, other)] for _ in range(turns)]
         seconds, instead = map(min, zip(*times, strict=True))
@@ -89,25 +100,19 @@ def chosen(recipe: Recipe, plan: Plan, shape: Shape, classes: int, images: int, 
         elif seconds > instead:
             reason += ", too near to tell"
         plan = replace(plan, reasons={**plan.reasons, key: reason})
-        if key == "precision" and plan.precision == value:
-            others += _another_layout(recipe, plan)
     return plan
 
 
-def _alternatives(recipe: Recipe, plan: Plan) -> list[tuple[str, Any]]:
-    found: list[tuple[str, Any]] = []
-    if plan.device == "cpu" and plan.threads > 1 and not recipe.train.threads:
-        found.append(("threads", 1))
-    found += _another_layout(recipe, plan)
-    if plan.precision == "bfloat16" and recipe.train.precision == "auto":
-        found.append(("precision", "float32"))
-    return found
-
-
-def _another_layout(recipe: Recipe, plan: Plan) -> list[tuple[str, Any]]:
-    blockable = devices.computes_blocked(torch.device(plan.device), plan.precision) and not plan.compile
-    left_open = recipe.train.layout == "auto" and plan.layout == "channels_last"
-    return [("layout", "blocked")] if blockable and left_open else []
+def _left_open(recipe: Recipe, plan: Plan, key: str) -> bool:
+    """Tell whether a plan can be changed in this, and the recipe does not say how it should be."""
+    match key:
+        case "threads":
+            return plan.device == "cpu" and plan.threads > 1 and not recipe.train.threads
+        case "layout":
+            blockable = devices.computes_blocked(torch.device(plan.device), plan.precision) and not plan.compile
+            return blockable and plan.layout == "channels_last" and recipe.train.layout == "auto"
+        case _:
+            return plan.precision == "bfloat16" and recipe.train.precision == "auto"
 
 
 def step_seconds(recipe: Recipe, plan: Plan, shape: Shape, classes: int) -> float:

@@ -53,11 +53,8 @@ class Step:
         forward: Callable[[Tensor], Tensor] = _compiled(module) if plan.compile else module
         self._logits, self._forward = forward, _own_loss(module) or _cross_entropy(forward, label_smoothing)
         self._small = Flushed() if device.type == "cpu" else nullcontext()
-        # Without its cache of weights: inside another autocast it is kept from step to step, and nothing is learned.
         self._precision = (
-            nullcontext()
-            if plan.dtype == torch.float32
-            else torch.autocast(device.type, dtype=plan.dtype, cache_enabled=False)
+            nullcontext() if plan.dtype == torch.float32 else torch.autocast(device.type, dtype=plan.dtype)
         )
 
     def __call__(self, images: Tensor, labels: Tensor, rate: float, step: int) -> tuple[Tensor, Tensor]:
@@ -92,6 +89,7 @@ class Step:
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["scale"]
         self._update()
+        torch.clear_autocast_cache()  # of weights as they were: inside another autocast it would be kept
         for parameter in self.parameters:  # what the optimizer's zero_grad does, without its profiler
             parameter.grad = None
         for follower in self.followers:

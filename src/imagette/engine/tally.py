@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-MOST = 1 << 22  # bytes of logits that wait to be counted
+BYTES, BATCHES = 1 << 22, 1000  # of logits that wait to be counted, at most
 
 
 class Tally:
@@ -34,7 +34,7 @@ class Tally:
     def add(self, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
         """Take the mean loss () of a batch, its logits (B, K) and its labels (B,) int64."""
         if not self._waiting:
-            self._room = MOST // logits.untyped_storage().nbytes()
+            self._room = min(BYTES // logits.untyped_storage().nbytes(), BATCHES)
         self._waiting.append((loss.clone(), logits.clone(), labels) if self._copy else (loss, logits, labels))
         if len(self._waiting) > self._room:
             self.counted()

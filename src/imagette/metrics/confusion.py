@@ -51,7 +51,12 @@ def most_confused(matrix: ArrayLike, classes: Sequence[str], n: int = 10) -> lis
         >>> most_confused([[5, 2, 0], [1, 5, 0], [0, 1, 5]], ["shirt", "pullover", "coat"])
         [('shirt', 'pullover', 3), ('pullover', 'coat', 1)]
     """
-    counts = np.asarray(matrix).astype(np.int64)  # of unsigned counts, the largest would come last
+    counts = np.asarray(matrix)
+    if counts.dtype.kind not in "iu":
+        raise InputError(
+            f"a confusion matrix of type {counts.dtype}", hint="give whole numbers, as confusion() counts them"
+        )
+    counts = counts.astype(np.int64)  # of unsigned counts, the largest would come last
     if counts.shape != (len(classes), len(classes)):
         raise InputError(
             f"the confusion matrix has shape {counts.shape} for {len(classes)} classes",

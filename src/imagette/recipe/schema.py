@@ -154,8 +154,7 @@ class Train(Section):
     log_every: NonNegativeInt = 0
     """Steps between two rows of steps.csv; 0 takes about twenty an epoch."""
     checkpoint_seconds: PositiveFloat = 60.0
-    """Time after which a checkpoint is due: at the next logged step. There is also one at the end of an epoch, at
-    most one a second."""
+    """Time after which a checkpoint is due: at the next logged step. There is always one at the end of an epoch."""
 
 
 class Evaluate(Section):

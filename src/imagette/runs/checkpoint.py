@@ -18,7 +18,7 @@ from imagette.core.console import say
 from imagette.core.errors import EnvironmentFault, InputError
 from imagette.core.files import atomic_write
 
-FORMAT = 1
+FORMAT = 2
 KEPT = 2
 
 
@@ -122,20 +122,20 @@ def _facts(manifest: Path) -> dict[str, Any] | None:
     """Read a manifest's facts; None where it is damaged.
 
     Raises:
-        InputError: when a newer version wrote it: it is neither passed over nor cleaned away.
+        InputError: when another version wrote it: it is neither passed over nor cleaned away.
         EnvironmentFault: when it cannot be read.
     """
     try:
         page = json.loads(manifest.read_text())
-        if page["format"] <= FORMAT:
+        if page["format"] == FORMAT:
             return dict(page["facts"]) if page["digest"] == _digest(page["facts"]) else None
     except OSError as error:
         raise EnvironmentFault(f"{manifest}: cannot be read: {error.strerror}") from error
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
     raise InputError(
-        f"{manifest}: a checkpoint of format {page['format']}; this version reads up to {FORMAT}",
-        hint="install a newer imagette: pip install --upgrade imagette",
+        f"{manifest}: a checkpoint of format {page['format']}; this version reads format {FORMAT}",
+        hint="go on with the version of imagette that wrote it",
     )
 
 

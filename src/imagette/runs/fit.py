@@ -34,7 +34,9 @@ PathLike = str | os.PathLike[str]
 
 
 def stream(recipe: Recipe | PathLike, *, model: nn.Module | None = None, runs: PathLike = "runs") -> Iterator[RunEvent]:
-    """Train a recipe in a new run folder, event by event. Torch's random numbers are then those of the training.
+    """Train a recipe in a new run folder, event by event.
+
+    Torch's random numbers are then those of the training, which takes torch as it is set (gradients, autocast, types).
 
     Args:
         recipe: a recipe, or the name, TOML file or path to images that stands for one.
@@ -193,11 +195,11 @@ def _resumed(folder: RunFolder, epochs: int | None, finish: bool, model: nn.Modu
         if epochs is not None:
             changes.set_epochs(folder, epochs, begun)
         recipe = folder.recipe()
-        run = Run(folder.path)
+        environment = folder.read("environment.json")
         if saved is not None:
             changes.check_unchanged(recipe, saved.facts["recipe"], folder.path)
             changes.check_begun(recipe.train.epochs, begun, folder.path)
-        elif parent := run.environment.get("extends"):
+        elif parent := environment.get("extends"):
             raise InputError(
                 f"{folder.path} extends {parent}, and was stopped before it had a checkpoint of its own",
                 hint=f"extend {parent} again",
@@ -205,7 +207,6 @@ def _resumed(folder: RunFolder, epochs: int | None, finish: bool, model: nn.Modu
         clock = _Clock()
         splits = data.load(recipe.data)
         clock.split("load")
-        environment = run.environment
         check_fingerprints(fingerprints(splits), environment["data"]["fingerprints"], folder.path)
         _warn_of_changes(environment)
         training = Training(recipe, splits.train, splits.validation, Plan.from_dict(environment["plan"]), model)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import os
 from collections.abc import Sequence
 from functools import cached_property
@@ -22,7 +21,7 @@ from imagette.data.imageset import ImageSet
 from imagette.data.splits import Splits
 from imagette.engine import device as devices
 from imagette.engine.predictor import Prediction, Predictor, Preprocessing
-from imagette.models.dry import dry_run
+from imagette.models.copies import copied
 from imagette.recipe.schema import Recipe
 from imagette.runs.checkpoint import load_tensors
 from imagette.runs.folder import FORMAT, RunFolder
@@ -131,11 +130,10 @@ class Run:
         preprocessing = Preprocessing.from_dict(facts["preprocessing"])
         weights = load_tensors(self.path / "model.safetensors", facts["sha256"])
         if self._module is None:
-            with torch.random.fork_rng([]):  # its first weights are drawn, and then replaced
+            with torch.random.fork_rng([]), devices.as_torch_starts():  # its first weights are replaced
                 module = models.build(self.recipe.model, preprocessing.shape, len(classes))
         else:
-            dry_run(self._module, 2, preprocessing.shape)  # what it holds of its last step cannot be copied
-            module = copy.deepcopy(self._module).cpu()  # the caller's may go on to other weights
+            module = copied(self._module).cpu()  # the caller's may go on to other weights
         if self.recipe.traps.softmax_before_loss:
             module = models.ending_in_softmax(module)
         try:
@@ -191,7 +189,7 @@ class Run:
             what: paths, folders and globs of image files, or a pixel CSV; one picture of Pillow's, or several; an
                 array uint8 of one image or several, (N, C, H, W) or (N, H, W, C), gray also without C; or an
                 ``ImageSet``.
-            skip_unreadable: leave out image files that cannot be read, and say which.
+            skip_unreadable: of files: leave out those that cannot be read, and say which.
             invert: turn light and dark around first, as for digits on paper where the run learned from MNIST's.
 
         Returns:

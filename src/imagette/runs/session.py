@@ -11,7 +11,7 @@ from typing import Any
 
 from imagette.core.errors import Diverged, Interrupted
 from imagette.data.splits import Splits
-from imagette.engine.events import EpochDone, Event, Finished, Paused
+from imagette.engine.events import EpochDone, Event, Paused
 from imagette.engine.loop import Training
 from imagette.engine.plan import Plan
 from imagette.runs import checkpoint
@@ -19,8 +19,6 @@ from imagette.runs.recorder import Recorder
 from imagette.runs.results import write_figures, write_model
 from imagette.runs.run import Run
 from imagette.runs.signals import stop_on_signals
-
-AT_LEAST = 1.0  # seconds between checkpoints at the ends of epochs: one takes 0.1 s, as long as a short epoch
 
 
 @dataclass(frozen=True)
@@ -94,24 +92,15 @@ class Session:
     def _train(self) -> Iterator[Event]:
         for event in self.training.events():
             self.recorder.record(event)
-            if self._due(event):
+            due = time.monotonic() - self.saved_at >= self.training.recipe.train.checkpoint_seconds
+            if due or isinstance(event, EpochDone | Paused):
                 self._checkpoint()
-            try:
-                yield event
-            except GeneratorExit:  # the caller lets go of the training
-                self._checkpoint()
-                raise
+            yield event
             if isinstance(event, Paused):
                 raise Interrupted(
                     f"stopped at step {event.step}, epoch {event.epoch}; the state is saved",
                     hint=f"go on with: imagette resume {self.run.path} (--finish: test what has been learned so far)",
                 )
-
-    def _due(self, event: Event) -> bool:
-        if isinstance(event, Paused | Finished):
-            return True
-        pace = self.training.recipe.train.checkpoint_seconds
-        return time.monotonic() - self.saved_at >= (min(pace, AT_LEAST) if isinstance(event, EpochDone) else pace)
 
     def _checkpoint(self) -> None:
         progress, recipe = self.training.progress, self.training.recipe

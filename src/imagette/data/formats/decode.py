@@ -109,25 +109,27 @@ def decode(path: Path, shape: Shape | None = None) -> tuple[Images, list[str]]:
         return _converted(opened, shape)
 
 
-def from_picture(picture: Image.Image, shape: Shape) -> Images:
+def from_picture(picture: Image.Image, shape: Shape, name: str = "the picture") -> Images:
     """Convert a picture that Pillow holds as its file would be.
 
     Args:
         picture: of any mode that is read.
         shape: (channels, height, width).
+        name: that an error calls it by.
 
     Returns:
         The pixels, (C, H, W) uint8.
 
     Raises:
-        InputError: when it is refused.
+        InputError: when it is refused, or cannot be decoded, as a file that Pillow has opened and not yet read.
 
     Example:
         >>> from_picture(Image.new("RGB", (3, 2), "white"), (1, 2, 2)).tolist()
         [[[255, 255], [255, 255]]]
     """
-    _refuse(picture)
-    return _converted(picture, shape)[0]
+    with _one_error(name):
+        _refuse(picture)
+        return _converted(picture, shape)[0]
 
 
 def _converted(opened: Image.Image, shape: Shape | None) -> tuple[Images, list[str]]:
@@ -190,22 +192,28 @@ def on_white(image: Image.Image) -> Image.Image:
 
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[Image.Image]:
-    """Open a file, refuse what its header already condemns, and turn whatever its decoder raises into one error."""
+    """Open a file, and refuse what its header already condemns."""
+    with _one_error(printable(path)), path.open("rb") as file, Image.open(file, formats=FORMATS) as image:
+        _refuse(image)
+        yield image
+
+
+@contextlib.contextmanager
+def _one_error(name: str) -> Iterator[None]:
+    """Turn whatever a decoder raises into one error, with the image's name."""
     try:
-        with path.open("rb") as file, Image.open(file, formats=FORMATS) as image:
-            _refuse(image)
-            yield image
+        yield
     except InputError as error:
-        raise InputError(f"{printable(path)}: {error.message}", hint=_HINT) from error
+        raise InputError(f"{name}: {error.message}", hint=_HINT) from error
     except MemoryError:
         raise
     except UnidentifiedImageError as error:
-        raise InputError(f"{printable(path)}: not an image, or of a format that is not read", hint=_HINT) from error
+        raise InputError(f"{name}: not an image, or of a format that is not read", hint=_HINT) from error
     except Image.DecompressionBombError as error:
-        raise InputError(f"{printable(path)}: {_too_large()}", hint=_HINT) from error
+        raise InputError(f"{name}: {_too_large()}", hint=_HINT) from error
     except Exception as error:  # damaged files make decoders raise nearly anything
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise InputError(f"{printable(path)}: cannot be read as an image: {reason}", hint=_HINT) from error
+        raise InputError(f"{name}: cannot be read as an image: {reason}", hint=_HINT) from error
 
 
 def _refuse(image: Image.Image) -> None:
@@ -235,7 +243,8 @@ def _is_gray(image: Image.Image) -> bool:
 
 def _orientation(image: Image.Image) -> int:
     """Read how the picture was turned when taken, 1 to 8, as far as that is known before it is decoded."""
-    if image.format == "PNG" and "exif" not in image.info and not _exif_behind(image):
+    undecoded = getattr(image, "fp", None) is not None
+    if image.format == "PNG" and undecoded and "exif" not in image.info and not _exif_behind(image):
         return 1  # Pillow would decode the pixels to look for it
     with contextlib.suppress(Exception):  # a damaged note beside the pixels does not make them unreadable
         turned = int(image.getexif().get(ExifTags.Base.Orientation, 1))

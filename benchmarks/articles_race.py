@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,12 +25,13 @@ from torch.utils.data import DataLoader, Dataset
 
 import record
 from imagette import models
-from imagette.bench.nets import COLOUR, GRAY
-from imagette.bench.timing import Work, in_turns, random_images, through_the_engine
+from imagette.bench.nets import CLASSES, COLOUR, GRAY
+from imagette.bench.timing import MOST_IMAGES, Work, in_turns, random_images, through_the_engine
 from imagette.data.imageset import ImageSet
 from imagette.engine import device as devices
 from imagette.engine import probe
 from imagette.engine.loop import Training
+from imagette.engine.plan import Plan
 from imagette.recipe.schema import Recipe
 
 
@@ -109,7 +110,8 @@ def measure(case: Case, rounds: int) -> dict[str, Any]:
     recipe = Recipe.load(case.recipe, ["train.precision=auto", "train.epochs=1000000", "train.keep=last"])
     images = random_images(case.shape, recipe.train.batch_size * case.steps)
     articles = articles_way(recipe, images, case)
-    plan = probe.decided(recipe, images)
+    plan = probe.chosen(recipe, Plan.make(recipe, MOST_IMAGES, images.images), case.shape, CLASSES, MOST_IMAGES)
+    plan = replace(plan, steps_per_epoch=case.steps)  # of a round; its steps are logged as those of an epoch
     sides = {"articles": articles, "ours": through_the_engine(Training(recipe, images, None, plan))}
     rows = record.milliseconds(in_turns(sides, rounds), case.steps)
     ratios = [a / b for a, b in zip(rows["articles"], rows["ours"], strict=True)]

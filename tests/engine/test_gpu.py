@@ -21,6 +21,17 @@ GPU = "cuda"
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
 
 Digits = tuple[ImageSet, ImageSet]
+
+
+@pytest.fixture(autouse=True)
+def compiled_or_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forget what other tests have compiled, and fail where torch would give up compiling without a word."""
+    from torch import _dynamo  # here: it takes seconds to import
+
+    _dynamo.reset()
+    monkeypatch.setattr(_dynamo.config, "fail_on_recompile_limit_hit", True)
+
+
 SPEEDNET = ("model.name=speednet", "model.widths=[16,32]", "model.freeze_stem=2")
 WAYS = {
     "adam": (),

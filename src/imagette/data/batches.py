@@ -17,7 +17,7 @@ from imagette.data.augment import Augmentation
 from imagette.data.imageset import ImageSet
 
 # Gathered and augmented at once: an operation takes time to begin, whatever its size.
-STRETCH = 1 << 19  # bytes of pixels
+STRETCH, ON_A_GPU = 1 << 19, 1 << 23  # bytes of pixels
 LONGEST = 16  # batches
 
 
@@ -92,7 +92,8 @@ class Batches:
         self.pixels = tensor(np.ascontiguousarray(pixels) if resident else pixels).to(home)
         self.labels = torch.from_numpy(images.labels).to(home)  # (N,) int64
         self.batch_size, self.seed, self.shuffle = batch_size, seed, shuffle
-        self.together = max(1, min(STRETCH // max(1, batch_size * pixels[:1].nbytes), LONGEST))
+        stretch = STRETCH if self.device.type == "cpu" else ON_A_GPU
+        self.together = max(1, min(stretch // max(1, batch_size * pixels[:1].nbytes), LONGEST))
         self.channels_last = channels_last
         self.used = len(images) - (len(images) % batch_size if drop_last else 0)
 

@@ -141,7 +141,7 @@ def undisturbed() -> Iterator[None]:
     """Train as torch is set at first, whatever the caller has set; it is as before in the end.
 
     That is: random numbers, of which a process has one generator for each device, and threads; gradients, autocast,
-    default type and device. Trainings in several threads take turns.
+    default type and device; and on a GPU, the choice of kernels. Trainings in several threads take turns.
 
     Example:
         >>> before = torch.get_rng_state()
@@ -166,7 +166,7 @@ def as_torch_starts() -> Iterator[None]:
         ...     torch.is_grad_enabled()
         True
     """
-    default = torch.get_default_dtype()
+    default, deterministic = torch.get_default_dtype(), torch.backends.cudnn.deterministic
     cast = {kind: torch.is_autocast_enabled(kind) for kind in ("cpu", "cuda")}
     cpu = torch.device("cpu")
     home = nullcontext() if torch.get_default_device() == cpu else cpu  # the context slows every call of torch's
@@ -178,6 +178,7 @@ def as_torch_starts() -> Iterator[None]:
             yield
     finally:
         torch.set_default_dtype(default)
+        torch.backends.cudnn.deterministic = deterministic
         for kind, enabled in cast.items():
             torch.set_autocast_enabled(kind, enabled)
 

@@ -112,7 +112,8 @@ def _left_open(recipe: Recipe, plan: Plan, key: str) -> bool:
             blockable = devices.computes_blocked(torch.device(plan.device), plan.precision) and not plan.compile
             return blockable and plan.layout == "channels_last" and recipe.train.layout == "auto"
         case _:
-            return plan.precision == "bfloat16" and recipe.train.precision == "auto"
+            graphs = plan.compile and plan.device != "cpu"  # which launch what a step that is timed launches one by one
+            return plan.precision == "bfloat16" and recipe.train.precision == "auto" and not graphs
 
 
 def step_seconds(recipe: Recipe, plan: Plan, shape: Shape, classes: int) -> float:

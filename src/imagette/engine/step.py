@@ -16,6 +16,8 @@ from imagette.engine.denormals import Flushed
 from imagette.engine.plan import Plan
 from imagette.optim.bare import bare_step
 
+COMPILED = 64  # forms of nets, at most: of a batch and the last one, with and without a stem, of every net
+
 
 class Step:
     """Forward, loss, backward, clip, update: one call a batch.
@@ -116,6 +118,10 @@ class Step:
 
 def _compiled(module: nn.Module) -> Callable[[Tensor], Tensor]:
     """Fuse a model's arithmetic; a GPU records it as CUDA graphs, since launching small kernels outlasts them."""
+    from torch._dynamo import config  # here: it takes seconds to import
+
+    # Shapes and modes of all nets of a process count together; beyond the limit, steps are slow without a word.
+    config.cache_size_limit = max(config.cache_size_limit, COMPILED)
     return torch.compile(module, dynamic=False, mode="reduce-overhead")
 
 

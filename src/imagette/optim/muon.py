@@ -72,7 +72,7 @@ class Muon(torch.optim.SGD):
 
     def _move(self, weight: Tensor, group: dict[str, Any]) -> None:
         rate, momentum, gradient, state = group["lr"], group["momentum"], weight.grad, self.state[weight]
-        before = state.get("momentum_buffer", torch.zeros_like(weight))
+        before = state["momentum_buffer"] if "momentum_buffer" in state else torch.zeros_like(weight)
         velocity = momentum * before + gradient
         ahead = gradient + momentum * velocity
         direction = orthogonalized(ahead.flatten(1), self.newton_schulz).view(weight.shape)

@@ -41,3 +41,21 @@ def mounted(folder: Path, *options: str) -> Iterator[bool]:
     finally:
         if worked:
             subprocess.run(["umount", str(folder)], check=True)
+
+
+def on_a_terminal(program: str, *arguments: str | Path, columns: int = 80) -> tuple[str, str]:
+    """Run a Python program to its end; give what a terminal of so many columns was shown, and its standard output."""
+    ours, theirs = os.openpty()
+    command, environment = [sys.executable, "-c", program, *arguments], {"TERM": "xterm", "COLUMNS": str(columns)}
+    process = subprocess.Popen(command, stderr=theirs, stdout=subprocess.PIPE, text=True, env=os.environ | environment)
+    os.close(theirs)
+    shown = b""
+    try:
+        while piece := os.read(ours, 4096):
+            shown += piece
+    except OSError:  # Linux says so when the other side has closed
+        pass
+    os.close(ours)
+    output, _ = process.communicate()
+    assert process.returncode == 0
+    return shown.decode(), output

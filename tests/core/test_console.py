@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from imagette.core import console
+from processes import on_a_terminal
 
 PROGRAM = """
 from imagette.core.console import say, track
@@ -56,19 +57,7 @@ def test_work_goes_on_where_nobody_reads(place: str) -> None:
 
 
 def test_a_terminal_sees_a_bar() -> None:
-    ours, theirs = os.openpty()
-    environment = os.environ | {"TERM": "xterm", "COLUMNS": "80"}
-    process = subprocess.Popen([sys.executable, "-c", PROGRAM], stderr=theirs, stdout=subprocess.PIPE, env=environment)
-    os.close(theirs)
-    shown = b""
-    try:
-        while piece := os.read(ours, 4096):
-            shown += piece
-    except OSError:  # Linux says so when the other side has closed
-        pass
-    os.close(ours)
-    output, _ = process.communicate()
-    assert process.returncode == 0
-    assert b"40/40" in shown
-    assert b"all [bold]read[/bold]" in shown
-    assert output == b""
+    shown, output = on_a_terminal(PROGRAM)
+    assert "40/40" in shown
+    assert "all [bold]read[/bold]" in shown
+    assert output == ""

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import imagette
+from processes import on_a_terminal
 
 PROGRAM = """
 import sys, imagette
@@ -17,25 +15,9 @@ imagette.train(recipe, runs=sys.argv[1])
 """
 
 
-def on_a_terminal(columns: int, runs: Path) -> str:
-    """Train on a terminal of so many columns; give what it was sent."""
-    ours, theirs = os.openpty()
-    environment = os.environ | {"TERM": "xterm", "COLUMNS": str(columns)}
-    process = subprocess.Popen([sys.executable, "-c", PROGRAM, runs], stderr=theirs, env=environment)
-    os.close(theirs)
-    shown = b""
-    try:
-        while piece := os.read(ours, 4096):
-            shown += piece
-    except OSError:  # Linux says so when the other side has closed
-        pass
-    os.close(ours)
-    assert process.wait() == 0
-    return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown.decode())
-
-
 def test_eighty_columns_show_the_time_that_remains(tmp_path: Path) -> None:
-    bars = [line for line in re.split(r"[\r\n]+", on_a_terminal(80, tmp_path)) if "images/s" in line and "━" in line]
+    shown = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", on_a_terminal(PROGRAM, tmp_path, columns=80)[0])
+    bars = [line for line in re.split(r"[\r\n]+", shown) if "images/s" in line and "━" in line]
     assert bars
     assert all(re.search(r"images/s +(\d+:\d\d:\d\d|-:--:--)$", line) for line in bars)
 

@@ -16,7 +16,7 @@ from imagette.engine.denormals import Flushed
 from imagette.engine.plan import Plan
 from imagette.optim.bare import bare_step
 
-COMPILED = 64  # forms of nets, at most: of a batch and the last one, with and without a stem, of every net
+RECOMPILE_LIMIT = 64  # with and without a stem, of whole batches and of the last one, of every net of a process
 
 
 class Step:
@@ -121,7 +121,7 @@ def _compiled(module: nn.Module) -> Callable[[Tensor], Tensor]:
     from torch._dynamo import config  # here: it takes seconds to import
 
     # Shapes and modes of all nets of a process count together; beyond the limit, steps are slow without a word.
-    config.cache_size_limit = max(config.cache_size_limit, COMPILED)
+    config.cache_size_limit = max(config.cache_size_limit, RECOMPILE_LIMIT)
     return torch.compile(module, dynamic=False, mode="reduce-overhead")
 
 

@@ -9,8 +9,9 @@ airbench, ours, … Airbench's file is run as it is, but for two things: it find
 and trains when it is told to (`airbench_side.py`). Accuracy and seconds are those that it prints itself.
 
 The clock is airbench's: from images on the device to the answers for the test images, with test-time augmentation, the
-computation of the stem included, reading and compiling not. Ours is no kinder to us: it also runs while the net is
-built and the test images are moved. Our seeds are 100, 101, …; none is left out. Both train on all training images and
+computation of the stem included, reading and compiling not. Ours is no kinder to us: it also runs while the nets are
+built and the test images are moved. Both train the net that they have compiled again and again, from new first
+weights. Our seeds are 100, 101, …; none is left out. Both train on all training images and
 see the same ones; airbench takes its stem from the first 5,000, so that they are shuffled for it, once.
 """
 
@@ -28,7 +29,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -43,7 +44,7 @@ import record
 from imagette.core.errors import EnvironmentFault, ImagetteError, InputError
 from imagette.data import load as data
 from imagette.data.imageset import ImageSet
-from imagette.engine import probe
+from imagette.engine import nets, probe
 from imagette.engine.loop import Training
 from imagette.engine.plan import Plan
 from imagette.recipe.schema import Recipe
@@ -53,7 +54,8 @@ FIRST_SEED = 100  # the tuning used the first few
 OURS, THEIRS = SIDES = "ours", "airbench"
 CLONE = "git clone https://github.com/KellerJordan/cifar10-airbench, and give its folder: --airbench cifar10-airbench"
 WHOLE = ("data.validation=0", "train.keep=last")  # all training images, as airbench
-COMPILED = ("train.compile=on", "train.drop_last=true", "evaluate.batch_size=2000")  # on a GPU, as airbench
+# On a GPU, as airbench: compiled, batches of one size, large ones to test, and nothing to wait for in an epoch.
+COMPILED = ("train.compile=on", "train.drop_last=true", "evaluate.batch_size=2000", "train.log_every=100000")
 LOOP = re.compile(r"(?<=for run in )range\(\d+\)")  # airbench's own: so many trainings
 PAIRS = {
     "case": "<6",
@@ -74,7 +76,7 @@ class Case:
     ours: str
 
 
-CASES = {"94": Case("airbench94_muon.py", "cifar10"), "96": Case("airbench96_faster.py", "cifar10-best")}
+CASES = {"94": Case("airbench94_muon.py", "cifar10-gpu"), "96": Case("airbench96_faster.py", "cifar10-best")}
 
 
 def main() -> None:
@@ -258,25 +260,50 @@ def our_side(words: list[str]) -> None:
     plan = probe.decided(recipe, train)
     torch.backends.cudnn.benchmark = True  # as airbench
     random = np.random.default_rng(0).integers(0, len(train.classes), len(train))
-    trained(recipe, replace(train, labels=random), test, plan)
+    workshop = Workshop()
+    trained(recipe, replace(train, labels=random), test, plan, workshop)
     answer({"plan": plan.to_dict(), "data": f"{train.fingerprint}, {test.fingerprint}"})
     for seed, _ in enumerate(sys.stdin, FIRST_SEED):
-        answer({"seed": seed} | trained(recipe.replace(**{"train.seed": seed}), train, test, plan))
+        answer({"seed": seed} | trained(recipe.replace(**{"train.seed": seed}), train, test, plan, workshop))
 
 
-class Clocked(Training):
-    """A training that tells how long its net took to build: its stem is computed then, which airbench counts."""
+class Workshop:
+    """Where nets are built: a new one in the memory of the first of its kind, whose compiled steps know no other place.
 
-    def _build(self, module: nn.Module | None) -> nn.Module:
-        started = time.perf_counter()
-        built = super()._build(module)
-        self.building = time.perf_counter() - started
-        return built
+    Attributes:
+        seconds: that building has taken: stems are computed then, which airbench counts.
+    """
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._firsts: dict[str, nn.Module] = {}
+        nets.seeded, nets.placed = self._timed(nets.seeded), self._timed(self._again(nets.placed))
+
+    def _timed(self, build: Callable[..., nn.Module]) -> Callable[..., nn.Module]:
+        def timed(*arguments: Any) -> nn.Module:
+            started = time.perf_counter()
+            built = build(*arguments)
+            self.seconds += time.perf_counter() - started
+            return built
+
+        return timed
+
+    def _again(self, place: Callable[..., nn.Module]) -> Callable[..., nn.Module]:
+        def placed(module: nn.Module, plan: Plan) -> nn.Module:
+            new = place(module, plan)
+            first = self._firsts.setdefault(repr(new), new)
+            first.load_state_dict(new.state_dict())
+            for parameter, fresh in zip(first.parameters(), new.parameters(), strict=True):
+                parameter.requires_grad_(fresh.requires_grad)  # a stem may have been frozen
+            return first
+
+        return placed
 
 
-def trained(recipe: Recipe, train: ImageSet, test: ImageSet, plan: Plan) -> dict[str, float]:
+def trained(recipe: Recipe, train: ImageSet, test: ImageSet, plan: Plan, workshop: Workshop) -> dict[str, float]:
     """Train and test on airbench's clock."""
-    training = Clocked(recipe, train, None, plan)
+    workshop.seconds = 0.0
+    training = Training(recipe, train, None, plan)
     if training.device.type == "cuda":
         torch.cuda.synchronize()  # the images are there
     started = time.perf_counter()
@@ -284,7 +311,7 @@ def trained(recipe: Recipe, train: ImageSet, test: ImageSet, plan: Plan) -> dict
         pass
     predictor = training.predictor()
     accuracy = float((predictor.logits(test.images).argmax(1) == test.labels).mean())
-    seconds = training.building + time.perf_counter() - started
+    seconds = workshop.seconds + time.perf_counter() - started
     predictor.mirror, predictor.shift = False, 0
     plain = float((predictor.logits(test.images).argmax(1) == test.labels).mean())
     return {"accuracy": accuracy, "without_tta": plain, "seconds": seconds}

@@ -8,6 +8,7 @@ READMEs' table from `benchmarks/results` (`questions.py`).
 from __future__ import annotations
 
 import inspect
+import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -184,7 +185,7 @@ def _table(section: type[BaseModel], prefix: str, skip: frozenset[str] | set[str
 def _allowed(schema: Mapping[str, Any]) -> str:
     """Say in words what a JSON schema allows."""
     if "enum" in schema:
-        return ", ".join(f'`"{value}"`' for value in schema["enum"])
+        return ", ".join(f"`{json.dumps(value)}`" for value in schema["enum"])
     if schema["type"] == "array":
         return _array(schema)
     name = {"integer": "whole number", "boolean": "`true` or `false`", "string": "text"}.get(schema["type"], "number")

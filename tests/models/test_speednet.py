@@ -25,15 +25,17 @@ def digits() -> torch.Tensor:
     return torch.from_numpy(digits.read()[0][0]).float() / 255 - 0.5
 
 
+@pytest.mark.parametrize(("stride", "side"), [(1, 2), (2, 3)])
 @pytest.mark.parametrize("channels", [1, 3])
-def test_the_stem_decorrelates_the_patches(channels: int) -> None:
+def test_the_stem_decorrelates_the_patches(channels: int, stride: int, side: int) -> None:
     images = digits().repeat(1, channels, 1, 1)
     images = images + 0.1 * torch.randn(images.shape, generator=torch.Generator().manual_seed(0))
-    stem = WhiteningStem(channels)
+    stem = WhiteningStem(channels, stride=stride)
     stem.whiten(images)
-    inner = stem(images)[:, : stem.out_channels // 2, 1:, 1:]  # the first row and column see the padding
+    padded = stride - 1  # the first row and column of a padded image see the padding
+    inner = stem(images)[:, : stem.out_channels // 2, padded:, padded:]
     found = torch.cov(inner.permute(1, 0, 2, 3).flatten(1).detach())
-    expected = torch.eye(9 * channels)
+    expected = torch.eye(side * side * channels)
     assert torch.allclose(found, expected, atol=0.06), (found - expected).abs().max()
 
 
@@ -97,6 +99,17 @@ def test_small_images_are_halved_as_long_as_four_pixels_are_left(side: int, pool
     module = models.build(specs.SpeedNet(widths=(8, 8, 8)), (3, side, side + 4), 10)
     assert sum(isinstance(layer, torch.nn.MaxPool2d) for layer in module.modules()) == pools
     assert module(torch.zeros(2, 3, side, side + 4)).shape == (2, 10)
+
+
+@pytest.mark.parametrize(("side", "sides"), [(32, [31, 15, 7, 3]), (28, [27, 13, 6, 3]), (8, [7, 3, 3, 3])])
+def test_a_stem_of_stride_1_loses_a_row_and_a_column(side: int, sides: list[int]) -> None:
+    module = models.build(specs.SpeedNet(widths=(8, 8, 8), stride=1), (3, side, side), 10)
+    x, found = torch.zeros(2, 3, side, side), []
+    for name, layer in module.named_children():
+        x = layer(x)
+        found += [x.shape[2]] if name.startswith("st") else []
+    assert found == sides
+    assert module.stem.weight.shape == (24, 3, 2, 2)
 
 
 def net(**options: object) -> SpeedNet:

@@ -12,8 +12,8 @@ from imagette.optim.muon import muon_groups, orthogonalized
 from imagette.recipe.optimizers import Muon
 
 SPECS = {
-    "plain": Muon(lr=0.1, other_lr=0.03, momentum=0.7, weight_decay=0.2),
-    "fixed norm": Muon(lr=0.1, other_lr=0.03, momentum=0.7, fixed_norm=True, newton_schulz=5),
+    "plain": Muon(lr=0.1, other_lr=0.03, head_lr=0.02, momentum=0.7, weight_decay=0.2),
+    "fixed norm": Muon(lr=0.1, other_lr=0.03, head_lr=0.05, momentum=0.7, fixed_norm=True, newton_schulz=5),
 }
 
 
@@ -67,7 +67,7 @@ def test_steps_are_those_of_the_formula(spec: Muon, layout: torch.memory_format,
             v = velocity[name] = spec.momentum * velocity[name] + g
             ahead = g + spec.momentum * v
             if not turned:
-                before[name] = w - spec.other_lr * ahead
+                before[name] = w - (spec.head_lr if name == "5.weight" else spec.other_lr) * ahead
                 continue
             kept = len(w) ** 0.5 / w.norm() if spec.fixed_norm else 1 - spec.lr * decay
             step = mapped(ahead.flatten(1), spec.newton_schulz).reshape(w.shape)
@@ -81,14 +81,14 @@ def test_filters_and_hidden_matrices_are_turned_and_the_head_and_vectors_are_not
     module = net()
     module[3].requires_grad_(False)
     names = {id(parameter): name for name, parameter in module.named_parameters()}
-    turned, head, vectors = muon_groups(module, Muon(weight_decay=0.1, lr=0.2, other_lr=0.1))
+    turned, head, vectors = muon_groups(module, Muon(weight_decay=0.1, lr=0.2, other_lr=0.1, head_lr=0.4))
     assert [[names[id(p)] for p in group["params"]] for group in (turned, head, vectors)] == [
         ["0.weight"],
         ["5.weight"],
         ["0.bias", "1.weight", "1.bias", "5.bias"],
     ]
     assert [group["weight_decay"] for group in (turned, head, vectors)] == [0.1, 0.1, 0.0]
-    assert [group["scale"] for group in (turned, head, vectors)] == [1.0, 0.5, 0.5]
+    assert [group["scale"] for group in (turned, head, vectors)] == [1.0, 2.0, 0.5]
 
 
 def test_a_model_with_nothing_to_turn_is_refused() -> None:

@@ -100,6 +100,7 @@ def test_all_faults_are_said_at_once_with_key_origin_value_and_the_nearest_name(
         (["base=mnist"], "only a recipe file can have a base"),
         (["optim.lr"], "'optim.lr' is not an assignment"),
         (["=3"], "'=3' is not an assignment"),
+        (["model.name=speednet", "model.stride=3"], "model.stride (command line): received 3; Available: 1, 2"),
         (["name=../elsewhere"], "name (command line): received '../elsewhere'"),
     ],
 )

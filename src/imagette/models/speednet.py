@@ -13,28 +13,28 @@ from imagette.recipe import models as specs
 
 WHITENED = 2_000  # images whose patches the whitening is computed from
 PATCHES = 400_000  # of them, at most: what the machine can hold
-SIDE = 3
+SIDE, PADDING = {1: 2, 2: 3}, {1: 0, 2: 1}  # of the stem, by its stride
 EPSILON = 5e-4  # keeps patches that hardly vary from being blown up
 NOTHING = 1e-9  # of the largest variance: what is less is rounding
 MOMENTUM = 0.4  # of the batch statistics: a short training has few batches to average over
 
 
 def speednet(spec: specs.SpeedNet, shape: Shape, classes: int) -> nn.Module:
-    """Build stem k3 s2 · ReLU · for each width [conv k3 · pool 2 · BN · ReLU (· conv k3 · BN · ReLU)] · max · fc.
+    """Build stem · ReLU · for each width [conv k3 · pool 2 · BN · ReLU (· conv k3 · BN · ReLU)] · max · fc.
 
     A stage leaves out its pooling where less than two by two pixels would be left: small images take the net, too.
 
     Source: the whitening stem, the order of a stage and every option are those of K. Jordan, "94% on CIFAR-10 in 3.29
-    Seconds on a Single GPU" (2024), where ``residual`` is in the nets for 95 % and more; stride, widths and head are
-    ours, for CPUs.
+    Seconds on a Single GPU" (2024), where ``residual`` is in the nets for 95 % and more; a stride of 2, the widths and
+    the head are ours, for CPUs.
 
     Example:
         >>> net = speednet(specs.SpeedNet(), (1, 28, 28), 10)
         >>> sum(p.numel() for p in net.parameters() if p.requires_grad)
         270482
     """
-    stem = WhiteningStem(shape[0], spec.filters)
-    side = -(-min(shape[1:]) // 2)
+    stem = WhiteningStem(shape[0], spec.filters, spec.stride)
+    side = -(-min(shape[1:]) // 2) if spec.stride == 2 else min(shape[1:]) - 1
     layers: dict[str, nn.Module] = {"stem": stem, spec.activation: _activation(spec)}
     channels = stem.out_channels
     for number, width in enumerate(spec.widths, start=1):
@@ -58,7 +58,7 @@ class SpeedNet(Chain):
 
 
 class WhiteningStem(nn.Conv2d):
-    r"""A 3×3 convolution of stride 2 whose filters decorrelate the patches of the training images.
+    r"""A convolution whose filters decorrelate the patches of the training images.
 
     With :math:`\lambda_i, v_i` the eigenvalues and eigenvectors of the patches' covariance, the filters are
     :math:`\pm v_i / \sqrt{\lambda_i + \epsilon}`: each answer has unit variance and none says what another says. Where
@@ -67,7 +67,8 @@ class WhiteningStem(nn.Conv2d):
 
     Args:
         channels: C of the images.
-        filters: that come out, those of the largest eigenvalues; 0 for all 18·C.
+        filters: that come out, those of the largest eigenvalues; 0 for all 18·C (8·C with stride 1).
+        stride: 2 looks at patches of 3×3 pixels, 1 at those of 2×2, and loses a row and a column.
 
     Example:
         >>> stem = WhiteningStem(1)
@@ -76,18 +77,20 @@ class WhiteningStem(nn.Conv2d):
         (2, 18, 4, 4)
     """
 
-    def __init__(self, channels: int, filters: int = 0) -> None:
-        every = 2 * SIDE * SIDE * channels
-        super().__init__(channels, min(filters, every) or every, SIDE, stride=2, padding=1)
+    def __init__(self, channels: int, filters: int = 0, stride: int = 2) -> None:
+        side = SIDE[stride]
+        every = 2 * side * side * channels
+        super().__init__(channels, min(filters, every) or every, side, stride=stride, padding=PADDING[stride])
         self.weight.requires_grad_(False)
         nn.init.zeros_(self.bias)  # type: ignore[arg-type]
 
     @torch.no_grad()
     def whiten(self, images: Tensor) -> None:
         """Set the filters from images (N, C, H, W) float32; a few thousand are enough."""
-        size = self.in_channels * SIDE * SIDE
-        inner = images[:, :, 1:, 1:]  # where the convolution looks, but for the padding
-        every = inner.unfold(2, SIDE, 2).unfold(3, SIDE, 2).permute(0, 2, 3, 1, 4, 5)  # a view: nothing is copied
+        (side, _), (stride, _), padding = self.kernel_size, self.stride, PADDING[self.stride[0]]
+        size = self.in_channels * side * side
+        inner = images[:, :, padding:, padding:]  # where the convolution looks, but for the padding
+        every = inner.unfold(2, side, stride).unfold(3, side, stride).permute(0, 2, 3, 1, 4, 5)  # a view
         count = every[..., 0, 0, 0].numel()
         some = np.arange(0, count, -(-count // PATCHES))
         # torch's own unravel_index imports sympy first, which takes two seconds.
@@ -97,7 +100,7 @@ class WhiteningStem(nn.Conv2d):
         # Blown up, a direction without variance would answer to rounding, and to the padding of augmented images.
         vectors = vectors * (values > NOTHING * values[-1])
         filters = (vectors / (values.clamp(min=0) + EPSILON).sqrt()).T.flip(0)  # the strongest first
-        filters = filters[: self.out_channels // 2].reshape(-1, self.in_channels, SIDE, SIDE)
+        filters = filters[: self.out_channels // 2].reshape(-1, self.in_channels, side, side)
         self.weight.copy_(torch.cat([filters, -filters]).to(self.weight))
 
 

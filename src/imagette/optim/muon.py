@@ -64,25 +64,52 @@ class Muon(torch.optim.SGD):
     def step(self, closure: None = None) -> None:  # type: ignore[override]
         """Move every parameter that has a gradient; the gradients of the orthogonal groups are used up."""
         for group in self.param_groups:
-            for weight in group["params"] if group["orthogonal"] else ():
-                if weight.grad is not None:
-                    self._move(weight, group)
-                    weight.grad = None  # SGD, whose turn comes next, passes over what has none
+            turned = [weight for weight in group["params"] if group["orthogonal"] and weight.grad is not None]
+            if turned:
+                self._move(turned, group)
+            for weight in turned:
+                weight.grad = None  # SGD, whose turn comes next, passes over what has none
         inspect.unwrap(super().step)(self)  # without what torch wraps around it: see bare.py
 
-    def _move(self, weight: Tensor, group: dict[str, Any]) -> None:
-        rate, momentum, gradient, state = group["lr"], group["momentum"], weight.grad, self.state[weight]
-        before = state["momentum_buffer"] if "momentum_buffer" in state else torch.zeros_like(weight)
-        velocity = momentum * before + gradient
-        ahead = gradient + momentum * velocity
-        direction = orthogonalized(ahead.flatten(1), self.newton_schulz).view(weight.shape)
-        norm = weight.norm().clamp(min=EPSILON)
-        kept = len(weight) ** 0.5 / norm if self.fixed_norm else 1 - rate * group["weight_decay"]
-        moved = kept * weight - rate * direction
+    def _move(self, weights: list[Tensor], group: dict[str, Any]) -> None:
+        """Move all filter banks together: on a GPU, to begin an operation takes longer than to do it."""
+        rate, momentum = group["lr"], group["momentum"]
+        gradients = [weight.grad for weight in weights if weight.grad is not None]
+        states = [self.state[weight] for weight in weights]
+        for state, weight in zip(states, weights, strict=True):
+            if not state:
+                state["momentum_buffer"] = torch.zeros_like(weight)
+        before = [state["momentum_buffer"] for state in states]
+        velocities = torch._foreach_add(gradients, before, alpha=momentum)
+        ahead = torch._foreach_add(gradients, velocities, alpha=momentum)
+        directions = [_folded(orthogonalized(_unfolded(step), self.newton_schulz), step) for step in ahead]
+        if self.fixed_norm:
+            lengths = torch._foreach_clamp_min(torch._foreach_norm(weights), EPSILON)
+            wanted = torch._foreach_mul(weights, [len(weight) ** 0.5 for weight in weights])
+            moved = torch._foreach_div(wanted, list(lengths))
+        else:
+            moved = torch._foreach_mul(weights, 1 - rate * group["weight_decay"])
+        torch._foreach_add_(moved, directions, alpha=-rate)
         if (bad := getattr(self, "found_inf", None)) is not None:
-            velocity, moved = torch.where(bad.bool(), before, velocity), torch.where(bad.bool(), weight, moved)
-        state["momentum_buffer"] = velocity
-        weight.copy_(moved)
+            velocities = tuple(torch.where(bad.bool(), *pair) for pair in zip(before, velocities, strict=True))
+            moved = tuple(torch.where(bad.bool(), *pair) for pair in zip(weights, moved, strict=True))
+        torch._foreach_copy_(weights, moved)
+        for state, velocity in zip(states, velocities, strict=True):
+            state["momentum_buffer"] = velocity
+
+
+def _unfolded(filters: Tensor) -> Tensor:
+    """Give filters as a matrix, their columns in the order in which they lie in memory: nothing is copied."""
+    by_pixels = filters.ndim == 4 and filters.is_contiguous(memory_format=torch.channels_last)
+    return (filters.permute(0, 2, 3, 1) if by_pixels else filters).flatten(1)
+
+
+def _folded(matrix: Tensor, like: Tensor) -> Tensor:
+    """Give a matrix as the filters that ``_unfolded`` made such a one of."""
+    by_pixels = like.ndim == 4 and like.is_contiguous(memory_format=torch.channels_last)
+    if not by_pixels:
+        return matrix.view(like.shape)
+    return matrix.view(like.permute(0, 2, 3, 1).shape).permute(0, 3, 1, 2)
 
 
 def orthogonalized(matrix: Tensor, iterations: int) -> Tensor:
@@ -111,7 +138,7 @@ def orthogonalized(matrix: Tensor, iterations: int) -> Tensor:
     x = x / x.norm().clamp(min=EPSILON)
     for _ in range(iterations):
         square = x @ x.T
-        x = a * x + (b * square + c * square @ square) @ x
+        x = torch.addmm(x, torch.addmm(square, square, square, beta=b, alpha=c), x, beta=a)
     turned: Tensor = x.T if tall else x
     return turned.to(matrix.dtype)
 
@@ -119,8 +146,8 @@ def orthogonalized(matrix: Tensor, iterations: int) -> Tensor:
 def muon_groups(module: nn.Module, spec: specs.Muon) -> list[dict[str, Any]]:
     """Part a module's trainable parameters into filters and hidden matrices, which Muon turns, and all others.
 
-    The others are what has one dimension (biases, scales) and the last matrix in the module's order, its head: its rows
-    stand for classes, and are no basis to be turned. They have the rate ``other_lr``.
+    The others are what has one dimension (biases, scales), at the rate ``other_lr``, and the last matrix in the order
+    of the module, its head, at the rate ``head_lr``: its rows stand for classes, and are no basis to be turned.
 
     Args:
         module: its parameters with ``requires_grad`` are taken.
@@ -145,15 +172,13 @@ def muon_groups(module: nn.Module, spec: specs.Muon) -> list[dict[str, Any]]:
             hint="optim.name = 'adamw' trains any model",
         )
     chosen = {id(parameter) for parameter in turned}
-    others = [
-        {
-            **group,
-            "params": [parameter for parameter in group["params"] if id(parameter) not in chosen],
-            "lr": spec.other_lr,
-            "scale": spec.other_lr / spec.lr,
-            "orthogonal": False,
-        }
-        for group in parted
-    ]
     first = {"params": turned, "weight_decay": spec.weight_decay, "lr": spec.lr, "scale": 1.0, "orthogonal": True}
-    return [first, *others]
+    made = [first]
+    for group in parted:
+        others = [parameter for parameter in group["params"] if id(parameter) not in chosen]
+        heads, vectors = [p for p in others if p.ndim >= 2], [p for p in others if p.ndim < 2]
+        for parameters, rate in ((heads, spec.head_lr), (vectors, spec.other_lr)):
+            if parameters:
+                how = {"lr": rate, "scale": rate / spec.lr, "orthogonal": False}
+                made.append({**group, "params": parameters, **how})
+    return made

@@ -284,7 +284,7 @@ def _fault(detail: ErrorDetails, origins: Mapping[str, str]) -> str:
         example = f"{section}.name={received}" if section in COMPONENTS else f"{section}.key=value"
         return f"{where}received {received!r}; {section} is a section: write {example}"
     if detail["type"] == "literal_error":
-        names = re.findall(r"'([^']*)'", detail["ctx"]["expected"])
+        names = [word or number for word, number in re.findall(r"'([^']*)'|(\d+)", detail["ctx"]["expected"])]
         return f"{where}received {received!r}; {suggestion(str(received), names)}"
     if detail["type"] == "value_error":
         return f"{where}{detail['msg'].removeprefix('Value error, ')}"

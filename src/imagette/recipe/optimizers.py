@@ -82,7 +82,9 @@ class Muon(Optimizer):
     """Keep filters at a fixed length, in place of weight decay, so that the rate alone decides how far they turn; only
     where batch normalisation follows each of them and makes their length of no account."""
     other_lr: PositiveFloat = 0.05
-    """Learning rate of SGD for biases, scales and the last layer; the schedule moves both rates alike."""
+    """Learning rate of SGD for biases and scales; the schedule moves all rates alike."""
+    head_lr: PositiveFloat = 0.05
+    """Learning rate of SGD for the last layer."""
 
 
 OptimSpec = Annotated[SGD | Adam | AdamW | Muon, Field(discriminator="name")]

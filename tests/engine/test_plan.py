@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from dataclasses import replace
 from itertools import cycle
 
 import pytest
 import torch
+from torch import nn
 
 from imagette.core.errors import EnvironmentFault
 from imagette.data.load import load
@@ -16,6 +18,7 @@ from imagette.engine import device, probe
 from imagette.engine.loop import Training
 from imagette.engine.plan import Plan
 from imagette.recipe.schema import Recipe
+from models import own
 
 
 def digits(*overrides: str) -> Recipe:
@@ -115,6 +118,39 @@ def test_what_the_recipe_says_is_not_questioned_and_short_trainings_are_not_time
     for recipe in (digits(*LONG, *said), digits("train.epochs=1")):
         plan = replace(Plan.make(recipe, 1000), threads=2)
         assert probe.chosen(recipe, plan, (1, 8, 8), 10, 1000, lambda *_: pytest.fail("timed a step")) == plan
+
+
+def test_beside_another_program_a_short_training_takes_one_thread_and_nothing_else_is_timed() -> None:
+    recipe = digits("train.epochs=6", "model.name=linear")  # 96 steps
+    plan = replace(Plan.make(recipe, 1000), threads=2, precision="bfloat16")
+    ways = []
+
+    def timer(_: Recipe, way: Plan, *__: object) -> float:
+        ways.append(way)
+        return {1: 0.002, 2: 0.2}[way.threads]
+
+    assert probe.chosen(recipe, plan, (1, 8, 8), 10, 1000, timer) == replace(
+        plan, threads=1, reasons={**plan.reasons, "threads": "a step takes 200.0 ms with 2, 2.0 ms with 1"}
+    )
+    assert ways == [plan, replace(plan, threads=1)]
+
+
+def test_copies_of_your_own_module_are_timed() -> None:
+    recipe, images = digits("train.epochs=100"), load(digits().data).train
+    module = nn.Sequential(nn.Flatten(), nn.BatchNorm1d(64), nn.Linear(64, 10))
+    before = copy.deepcopy(module.state_dict())
+    reasons = probe.decided(recipe.replace(**{"model.name": "custom", "train.threads": 0}), images, module).reasons
+    timed = "layout" if device.cores() == 1 else "threads"
+    assert "a step takes" in reasons[timed]
+    assert all(torch.equal(value, before[name]) for name, value in module.state_dict().items())
+
+
+def test_a_slow_factory_is_asked_once_however_much_is_timed() -> None:
+    recipe = digits("model.name=custom", "model.factory=models.own:counted", "train.epochs=100", "train.threads=1")
+    plan = replace(Plan.make(recipe, 1000), threads=2, precision="float32")
+    own.counted.times = 0
+    probe.chosen(recipe.replace(**{"train.threads": 0}), plan, (1, 8, 8), 10, 1000)
+    assert own.counted.times == 1
 
 
 @pytest.mark.parametrize("model", ["linear-by-hand", "cnn"])

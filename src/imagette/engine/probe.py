@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -20,6 +21,7 @@ from imagette.engine.plan import Plan
 from imagette.engine.proxy import Batch, Choice, Proxy, everything
 from imagette.engine.step import Step
 from imagette.models.blocks import Shape
+from imagette.models.copies import copied
 from imagette.recipe.models import ModelSpec, narrower
 from imagette.recipe.schema import Recipe
 
@@ -33,13 +35,24 @@ OTHERS: tuple[tuple[str, Any], ...] = (  # tried in turn
 STEPS = 3  # timed at a turn, after one to warm up
 TURNS = 4  # at most, of two ways that are timed one after the other: what slows the machine slows both
 SHARE = 0.02  # of the expected training, at most, goes into timing
+# Steps from which on threads at least are tried: beside another program that computes on all cores, threads that wait
+# for each other take a hundred times as long as one of them alone (measured: 216 and 1.8 ms a step).
+ANY_THREADS = 80
 # A choice changes for a clear gain, since the time of a step is noisy. bfloat16 rounds, and has to be worth it.
 MARGIN = {"threads": 1.3, "layout": 1.1, "precision": 0.9}
 HASTY = {"threads": 1.3, "layout": 1.2, "precision": 0.9}  # the same where there is time for one or two turns only
 
 
-def decided(recipe: Recipe, images: ImageSet) -> Plan:
+def decided(recipe: Recipe, images: ImageSet, module: nn.Module | None = None) -> Plan:
     """Plan a recipe for its training images: as the hardware suggests, and then as timed steps say.
+
+    Args:
+        recipe: to be trained.
+        images: the training images.
+        module: your own model in place of the recipe's; copies of it are timed.
+
+    Raises:
+        InputError: for a module that these images cannot train.
 
     Example:
         >>> from imagette.data.load import load
@@ -48,16 +61,26 @@ def decided(recipe: Recipe, images: ImageSet) -> Plan:
         1
     """
     plan = Plan.make(recipe, len(images), images.images)
-    return chosen(recipe, plan, images.shape, len(images.classes), len(images))
+    if module is not None:
+        models.verify(module, images.shape, len(images.classes))
+    return chosen(recipe, plan, images.shape, len(images.classes), len(images), module=module)
 
 
-def chosen(recipe: Recipe, plan: Plan, shape: Shape, classes: int, images: int, timer: Timer | None = None) -> Plan:
+def chosen(
+    recipe: Recipe,
+    plan: Plan,
+    shape: Shape,
+    classes: int,
+    images: int,
+    timer: Timer | None = None,
+    module: nn.Module | None = None,
+) -> Plan:
     """Time a step as planned and as it might be done otherwise, in turns, and keep what is clearly faster.
 
     Tried are one thread where all cores were planned (together they are slower while another program runs), oneDNN's
     own order of the numbers between layers, and float32 where bfloat16 was, which loses on nets of few channels; then
     the order of the numbers anew. What the recipe itself says is not questioned, and a training that is too short to
-    repay the timing is left as it is.
+    repay the timing is left as it is, but for the threads.
 
     Args:
         recipe: to be trained.
@@ -66,6 +89,7 @@ def chosen(recipe: Recipe, plan: Plan, shape: Shape, classes: int, images: int, 
         classes: K.
         images: to train on; a batch has no more of them.
         timer: gives the seconds of a step; by default ``step_seconds``.
+        module: your own model in place of the recipe's.
 
     Returns:
         The plan, with the times in its reasons.
@@ -79,15 +103,19 @@ def chosen(recipe: Recipe, plan: Plan, shape: Shape, classes: int, images: int, 
     recipe = recipe.replace(**{"train.batch_size": min(recipe.train.batch_size, images)})
     if recipe.model.name == "custom":
         with torch.random.fork_rng([]):
-            plan = nets.suited(models.build(recipe.model, shape, classes), plan, recipe, shape)
-    timer = timer or step_seconds
+            module = models.build(recipe.model, shape, classes) if module is None else module
+        plan = nets.suited(module, plan, recipe, shape)
+    timer = timer or partial(step_seconds, module=module)
     if recipe.train.batch_size == 1:  # a net may refuse a lone image, and the training says why
         return plan
     keys = {key for key, _ in OTHERS if _left_open(recipe, plan, key)}
     turn = (STEPS + 1) * 2 * max(len(keys) + ("precision" in keys), 1)
-    turns = min(TURNS, int(SHARE * plan.steps_per_epoch * recipe.train.epochs) // turn)
+    steps = plan.steps_per_epoch * recipe.train.epochs
+    turns = min(TURNS, int(SHARE * steps) // turn)
+    others = OTHERS if turns else OTHERS[:1] if steps >= ANY_THREADS else ()
+    turns = max(turns, 1)
     tried = set()
-    for key, value in OTHERS if turns else ():
+    for key, value in others:
         if not _left_open(recipe, plan, key) or (key, plan.precision) in tried:
             continue
         tried.add((key, plan.precision))
@@ -116,7 +144,7 @@ def _left_open(recipe: Recipe, plan: Plan, key: str) -> bool:
             return plan.precision == "bfloat16" and recipe.train.precision == "auto" and not graphs
 
 
-def step_seconds(recipe: Recipe, plan: Plan, shape: Shape, classes: int) -> float:
+def step_seconds(recipe: Recipe, plan: Plan, shape: Shape, classes: int, module: nn.Module | None = None) -> float:
     """Time a training step under a plan, a proxy's choice included: the fastest of three, after one to warm up.
 
     Args:
@@ -124,6 +152,7 @@ def step_seconds(recipe: Recipe, plan: Plan, shape: Shape, classes: int) -> floa
         plan: precision, layout and threads.
         shape: (C, H, W) of an image.
         classes: K.
+        module: what a copy is timed of, in place of the recipe's model.
 
     Returns:
         Seconds.
@@ -141,8 +170,8 @@ def step_seconds(recipe: Recipe, plan: Plan, shape: Shape, classes: int) -> floa
         def built(spec: ModelSpec) -> nn.Module:
             return nets.placed(models.build(spec, shape, classes), plan).train()
 
-        module, choose = built(recipe.model), everything
-        step = Step(module, optim.build(module, recipe.optim), plan)
+        net = built(recipe.model) if module is None else nets.placed(copied(module), plan).train()
+        step, choose = Step(net, optim.build(net, recipe.optim), plan), everything
         if recipe.train.keep_hardest < 1 and (narrow := narrower(recipe.model)):
             choose = Proxy(built(narrow), recipe, plan).hardest
         generator = torch.Generator().manual_seed(0)

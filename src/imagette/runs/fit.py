@@ -68,7 +68,7 @@ def stream(recipe: Recipe | PathLike, *, model: nn.Module | None = None, runs: P
     splits = data.load(recipe.data)
     recipe = _pinned(recipe, splits)
     clock.split("load")
-    plan = probe.decided(recipe, splits.train) if model is None else None
+    plan = probe.decided(recipe, splits.train, model)
     training = Training(recipe, splits.train, splits.validation, plan, model)
     clock.split("prepare")
     folder = RunFolder.create(root, recipe, _environment(training.plan, splits))

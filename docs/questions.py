@@ -256,9 +256,9 @@ def _section(name: str, found: Sequence[Page], tongue: str) -> Iterator[str]:
 
 
 def readme(tongue: str) -> str:
-    """Write the table of the README: what the engine adds, from the newest file."""
+    """Write the table of the README: what the engine adds, from the file of the most rounds, the newest of them."""
     measured, words = pages("bound-*"), WORDS["readme"][tongue]
-    page = max(measured, key=age)
+    page = max(measured, key=lambda file: (file.facts["rounds"], age(file)))
     torch = page.facts["machine"]["packages"]["torch"]
     opening = words["text"].format(machine=page.label(tongue), torch=torch, rounds=page.facts["rounds"])
     lines = []

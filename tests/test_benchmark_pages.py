@@ -205,7 +205,7 @@ def test_what_is_saved_of_a_part_leaves_the_whole(tmp_path: Path, monkeypatch: p
         record.save("bound", [bound_row([float("nan")])])
 
 
-def test_the_readmes_show_the_newest_file_of_the_bound(repository: Path) -> None:
+def test_the_readmes_show_what_the_engine_adds(repository: Path) -> None:
     for tongue, name in (("en", "README.md"), ("zh", "README.zh-CN.md")):
         assert questions.readme(tongue) in (repository / name).read_text(encoding="utf-8")
 

@@ -6,6 +6,7 @@ import copy
 import json
 from dataclasses import replace
 from itertools import cycle
+from pathlib import Path
 
 import pytest
 import torch
@@ -58,6 +59,8 @@ def test_the_description_is_json_and_names_versions_and_hardware() -> None:
     found = json.loads(json.dumps(device.describe()))
     assert found["packages"]["torch"] == torch.__version__
     assert found["cpu"]["cores"] >= 1
+    if (flags := Path("/proc/cpuinfo")).is_file():  # processors of one name may have AMX, which is three times as fast
+        assert (found["cpu"]["instructions"] == "AMX") == ("amx_bf16" in flags.read_text())
 
 
 LONG = ("train.epochs=100", "model.name=linear")

@@ -209,7 +209,7 @@ def describe() -> dict[str, Any]:
         "cpu": {
             "name": name("cpu"),
             "cores": cores(),
-            "instructions": torch.backends.cpu.get_cpu_capability(),
+            "instructions": "AMX" if _cpu().get("amx_bf16") else torch.backends.cpu.get_cpu_capability(),
             "native_bfloat16": native_bfloat16(torch.device("cpu")),
             "memory_gib": round(machine.memory() / 2**30, 1),
         },

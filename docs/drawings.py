@@ -35,6 +35,7 @@ def bound(pages: Sequence[Page]) -> Figure:
     for axes, page in zip(panels, pages, strict=True):
         _strips(axes, {row["case"]: row["added_by_round"] for row in page.rows}, "{:+.1%}")
         axes.axvline(0, color=INK, linewidth=0.8)
+        axes.xaxis.set_major_locator(MaxNLocator(9, steps=[1, 2, 5, 10]))  # whole percent
         axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
         limit = max(abs(value) for row in page.rows for value in row["added_by_round"])
         axes.set(xlim=(-1.15 * limit, 1.15 * limit))

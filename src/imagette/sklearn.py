@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 import warnings
 from collections.abc import Mapping
@@ -28,6 +27,7 @@ from imagette.engine import device as devices
 from imagette.engine.events import EpochDone
 from imagette.engine.loop import Training
 from imagette.engine.predictor import Prediction, Predictor
+from imagette.models.copies import copied
 from imagette.recipe.schema import Data, Recipe
 
 Shape = tuple[int, int, int]
@@ -222,7 +222,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return "cnn" if min(self.image_shape_[1:]) >= SMALLEST_FOR_CNN else "linear"
 
     def _train(self, train: ImageSet, validation: ImageSet | None) -> None:
-        module = copy.deepcopy(self.model) if isinstance(self.model, nn.Module) else None
+        module = copied(self.model) if isinstance(self.model, nn.Module) else None
         training = Training(self.recipe_, train, validation, module=module)
         epochs = self.recipe_.train.epochs
         self.history_: list[dict[str, Any]] = []
@@ -306,7 +306,7 @@ def _dotted(overrides: Any) -> dict[str, Any]:
 
 
 def _on_cpu(predictor: Predictor) -> Predictor:
-    module = copy.deepcopy(predictor.module).cpu()
+    module = copied(predictor.module).cpu()
     channels_last = predictor.memory_format == torch.channels_last
     return Predictor(
         module,

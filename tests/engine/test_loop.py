@@ -150,13 +150,14 @@ def test_a_proxy_is_resumed_with_the_net_that_it_chooses_for(
 
 
 def test_the_schedule_moves_the_rates_of_all_groups_alike(digits: tuple[ImageSet, ImageSet]) -> None:
-    spec = recipe("optim.name=muon", "optim.lr=0.1", "optim.other_lr=0.02", "schedule.name=linear", "train.log_every=1")
+    rates = "optim.lr=0.1", "optim.head_lr=0.05", "optim.other_lr=0.02"
+    spec = recipe("optim.name=muon", *rates, "schedule.name=linear", "train.log_every=1")
     training = Training(spec, *digits)
     for event in training.events():
         if isinstance(event, Logged):
-            turned, *others = (group["lr"] for group in training.optimizer.param_groups)
+            turned, head, others = (group["lr"] for group in training.optimizer.param_groups)
             assert turned == event.lr
-            assert others == pytest.approx([event.lr / 5] * len(others))
+            assert (head, others) == pytest.approx((event.lr / 2, event.lr / 5))
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "muon"])

@@ -180,9 +180,3 @@ def test_the_plan_says_where_the_images_lie(tmp_path, monkeypatch) -> None:
     assert all(torch.equal(value, weights["mapped"][name]) for name, value in weights["host"].items())
     left_open = Plan.make(digits("train.device=cpu"), 100, splits.train.images)
     assert (left_open.data, "stay on the disk" in left_open.reasons["data"]) == ("mapped", True)
-
-
-def test_a_plan_from_before_this_was_a_choice_comes_back() -> None:
-    facts = Plan.make(digits(), 100).to_dict()
-    del facts["data"]
-    assert Plan.from_dict(facts).data == "device"

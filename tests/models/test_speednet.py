@@ -103,13 +103,14 @@ def test_small_images_are_halved_as_long_as_four_pixels_are_left(side: int, pool
 
 @pytest.mark.parametrize(("side", "sides"), [(32, [31, 15, 7, 3]), (28, [27, 13, 6, 3]), (8, [7, 3, 3, 3])])
 def test_a_stem_of_stride_1_loses_a_row_and_a_column(side: int, sides: list[int]) -> None:
-    module = models.build(specs.SpeedNet(widths=(8, 8, 8), stride=1), (3, side, side), 10)
-    x, found = torch.zeros(2, 3, side, side), []
+    module = models.build(specs.SpeedNet(widths=(8, 8, 8), stride=1), (3, side, side + 4), 10)
+    x, found = torch.zeros(2, 3, side, side + 4), []
     for name, layer in module.named_children():
         x = layer(x)
         found += [x.shape[2]] if name.startswith("st") else []
     assert found == sides
     assert module.stem.weight.shape == (24, 3, 2, 2)
+    assert x.shape == (2, 10)
 
 
 def net(**options: object) -> SpeedNet:

@@ -44,24 +44,17 @@ def by_hand(spec: OptimSpec, w: torch.Tensor, gradients: list[torch.Tensor]) -> 
     return w.float()
 
 
-@pytest.mark.parametrize("fused", [True, False])
 @pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
-def test_five_steps_are_those_of_the_formula(spec, fused):
+def test_five_steps_are_those_of_the_formula(spec):
     layer = nn.Linear(5, 4)
     gradients = [torch.randn(4, 5, generator=torch.Generator().manual_seed(t)) for t in range(5)]
     expected = by_hand(spec, layer.weight.detach().clone(), gradients)
-    optimizer = optim.build(layer, spec, fused=fused)
+    optimizer = optim.build(layer, spec)
     for gradient in gradients:
         layer.weight.grad = gradient.clone()
         layer.bias.grad = torch.zeros(4)
         optimizer.step()
     torch.testing.assert_close(layer.weight.detach(), expected, rtol=1e-5, atol=1e-6)
-
-
-@pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
-def test_fused_is_what_was_asked_for_on_the_cpu(spec):
-    assert optim.build(net(), spec).param_groups[0]["fused"] is True
-    assert not optim.build(net(), spec, fused=False).param_groups[0]["fused"]
 
 
 @pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)

@@ -6,11 +6,14 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import imagette
 from imagette.core.errors import InputError
+from imagette.data import load as data
 from imagette.engine.estimate import Estimate
+from imagette.recipe.schema import Data
 from imagette.runs.budget import scaled, within_budget
 
 FEW = ["model.name=linear", "train.threads=1"]
@@ -99,6 +102,18 @@ def test_the_warm_up_keeps_its_share_of_the_first_phase() -> None:
 def test_fewer_images_than_a_batch_are_enough_for_an_epoch() -> None:
     few = Estimate(prepare=1.0, step=1.0, image=0.0, steps_per_epoch=1, validation=0, test=10)
     assert scaled(imagette.Recipe.load("digits"), few, images=50, seconds=2.2).train.epochs == 1
+
+
+def test_validation_images_of_their_own_are_no_part_of_the_limit(tmp_path: Path) -> None:
+    recipe, seen = imagette.Recipe.load("digits"), replace(COSTS, validation=4000)  # 6 s, and 10 + 4 s an epoch
+    carved, whole = (scaled(recipe, seen, 6400, seconds=6 + 9, whole=whole).data.limit for whole in (False, True))
+    assert (carved, whole) == (int(6400 * 9 / 14), int(6400 * 5 / 10))
+    images = np.random.default_rng(0).integers(0, 256, (900, 8, 8), np.uint8)
+    parts = {"train": images[:300], "val": images[300:800], "test": images[800:]}
+    arrays = {f"x_{part}": pixels for part, pixels in parts.items()}
+    np.savez(tmp_path / "own.npz", **arrays, **{f"y_{part}": np.arange(len(x)) % 2 for part, x in parts.items()})
+    for source, limited in (({"path": str(tmp_path / "own.npz")}, 300), ({"name": "digits"}, 1442)):
+        assert data.load(Data(**source, validation=0.1)).limited == limited
 
 
 @pytest.mark.parametrize(

@@ -633,6 +633,8 @@ def test_a_module_that_keeps_what_it_computes_in_training_alone_is_tested(tmp_pa
     net = Hoarding(nn.Flatten(), nn.Linear(64, 10))
     run = imagette.train(recipe("train.keep=last"), model=net, runs=tmp_path, progress=False)
     assert run.summary["test"]["accuracy"] > 0.8
+    longer = imagette.extend(run.path, 1, model=net, progress=False)  # which has kept something by now
+    assert longer.summary["test"]["accuracy"] > 0.8
 
 
 def test_a_module_that_writes_over_its_last_answers_is_counted_right(tmp_path: Path) -> None:

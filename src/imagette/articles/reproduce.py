@@ -19,7 +19,7 @@ from imagette.recipe.schema import Recipe
 from imagette.recipe.show import differences
 from imagette.report import page
 from imagette.runs import checkpoint, fit
-from imagette.runs.folder import RunFolder, check_writable, run_paths
+from imagette.runs.folder import check_writable, run_paths
 from imagette.runs.run import Run
 
 QUICK_IMAGES, QUICK_EPOCHS = 10_000, 10
@@ -171,11 +171,12 @@ def _runs(root: Path) -> Iterator[Run]:
     """Open the runs of a folder, but for those that cannot be read."""
     for path in run_paths(root):
         try:
-            RunFolder(path).recipe()
+            run = Run(path)
+            _ = run.recipe
         except ImagetteError as error:
             say(f"left aside: {error}")
         else:
-            yield Run(path)
+            yield run
 
 
 def _lost(run: Run) -> bool:

@@ -11,8 +11,6 @@ from imagette.cli import arguments
 from imagette.cli.output import percent, table
 from imagette.cli.result import accuracy_text
 
-PAIRS = 10
-
 
 @click.command("test")
 @arguments.run
@@ -36,8 +34,7 @@ def command(run: str, as_json: bool) -> None:
     click.echo(f"log loss           {figures['nll']:.4f} nats an image")
     click.echo(f"calibration error  {percent(figures['calibration_error'])}")
     _show_classes(figures)
-    pairs = [pair for pair in figures["most_confused"] if pair[2]][:PAIRS]
-    if pairs:
+    if pairs := figures["most_confused"]:
         table("Most often mistaken for each other", ("class", "class", ">times"), pairs)
 
 

@@ -22,6 +22,12 @@ class Splits:
     validation: ImageSet | None
     test: ImageSet
 
+    @property
+    def limited(self) -> int:
+        """The number of images that ``data.limit`` counts: those to train on, and validation images split off them."""
+        split_off = self.validation if self.validation and "validation_share" in self.validation.provenance else ()
+        return len(self.train) + len(split_off)
+
 
 @dataclass(frozen=True)
 class Parts:

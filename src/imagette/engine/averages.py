@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from abc import ABC, abstractmethod
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
@@ -10,6 +9,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from imagette.models.copies import copied
 from imagette.optim import schedules
 from imagette.recipe.schema import Recipe
 
@@ -24,7 +24,7 @@ class Follower(ABC):
     """
 
     def __init__(self, module: nn.Module) -> None:
-        self.module = copy.deepcopy(module)
+        self.module = copied(module)
         every = zip(_places(self.module), _places(module), strict=True)
         pairs = {_at(mean).data_ptr(): (mean, live) for mean, live in every}.values()  # tied weights count once
         self._smooth = [pair for pair in pairs if _smooth(pair[0])]

@@ -42,9 +42,14 @@ class Estimate:
     views: int = 1
 
     @property
+    def training(self) -> float:
+        """Seconds of an epoch without its validation."""
+        return self.steps_per_epoch * self.step
+
+    @property
     def epoch(self) -> float:
         """Seconds of an epoch with its validation."""
-        return self.steps_per_epoch * self.step + self.validation * self.image / self.views
+        return self.training + self.validation * self.image / self.views
 
     @property
     def fixed(self) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,6 +17,7 @@ from imagette.data.imageset import ImageSet
 from imagette.engine.plan import Plan
 from imagette.engine.predictor import Preprocessing
 from imagette.models.blocks import Chain, Shape
+from imagette.models.copies import copied
 from imagette.models.custom import refuse_unsaved_state
 from imagette.models.dry import dry_run, said
 from imagette.models.linear import LinearByHand
@@ -147,7 +147,7 @@ def suited(module: nn.Module, plan: Plan, recipe: Recipe, shape: Shape) -> Plan:
     if not plan.channels_last:
         return plan
     try:
-        tried = copy.deepcopy(module).to(memory_format=plan.memory_format)  # type: ignore[call-overload]
+        tried = copied(module).to(memory_format=plan.memory_format)  # type: ignore[call-overload]
         for training in (False, True):
             dry_run(tried, 2, shape, training, by_pixels=True)
     except (InputError, RuntimeError) as error:

@@ -37,7 +37,7 @@ class Plan:
     steps_per_epoch: int
     log_every: int
     reasons: Mapping[str, str]
-    data: str = "device"  # where the training images lie; beside the arithmetic when nothing is known of them
+    data: str  # where the training images lie; beside the arithmetic when nothing is known of them
 
     @classmethod
     def make(cls, recipe: Recipe, n_train: int, pixels: npt.NDArray[np.uint8] | None = None) -> Plan:
@@ -50,6 +50,7 @@ class Plan:
 
         Raises:
             EnvironmentFault: when the recipe names a device that is not there, or a layout that it does not have.
+            InputError: when the recipe compiles a layout that cannot be compiled.
         """
         train = recipe.train
         device = devices.pick(train.device)

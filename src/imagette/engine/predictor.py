@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -20,6 +19,7 @@ from imagette.data.imageset import ImageSet
 from imagette.data.mapped import blocks
 from imagette.engine import device
 from imagette.models import modes
+from imagette.models.copies import copied
 
 BLOCK = 4096  # images whose pixels are counted at a time
 
@@ -177,7 +177,7 @@ class Predictor:
         if self.without_eval:
             with torch.random.fork_rng([self.device] if self.device.type == "cuda" else []):
                 torch.manual_seed(0)
-                yield copy.deepcopy(self.module).train()  # batch norm would note the batches that it meets
+                yield copied(self.module).train()  # batch norm would note the batches that it meets
             return
         with modes.kept(self.module):
             yield self.module.eval()

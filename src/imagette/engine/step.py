@@ -1,4 +1,4 @@
-"""One optimizer step: the only file that calls ``backward`` and ``compile``."""
+"""One optimizer step, compiled where the plan says so."""
 
 from __future__ import annotations
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import importlib
 import os
 import sys
@@ -16,6 +15,7 @@ from torch import Tensor, nn
 from imagette.core.errors import InputError
 from imagette.core.registry import suggestion
 from imagette.models.blocks import Shape
+from imagette.models.copies import copied
 from imagette.models.dry import dry_run, noise, said
 from imagette.recipe import models as specs
 
@@ -96,7 +96,7 @@ def verify(module: object, shape: Shape, classes: int) -> nn.Module:
 
 
 def _check_gradients(name: str, module: nn.Module, shape: Shape) -> None:
-    twin = copy.deepcopy(module).train()
+    twin = copied(module).train()
     try:
         with torch.enable_grad(), torch.random.fork_rng([]):
             torch.manual_seed(0)

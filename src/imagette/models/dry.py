@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 import torch
@@ -10,6 +9,7 @@ from torch import Tensor, nn
 
 from imagette.core.errors import InputError
 from imagette.models import modes
+from imagette.models.copies import copied
 
 
 def dry_run(
@@ -37,7 +37,7 @@ def dry_run(
     images = noise(module, n, shape, by_pixels)
     try:
         with torch.no_grad(), torch.random.fork_rng([]), modes.kept(module):
-            return copy.deepcopy(module).train()(images) if training else module.eval()(images)
+            return copied(module).train()(images) if training else module.eval()(images)
     except Exception as error:
         when = " in training" if training else ""
         raise InputError(f"{type(module).__name__} cannot take images {(n, *shape)}{when}: {said(error)}") from error

@@ -34,14 +34,18 @@ def speednet(spec: specs.SpeedNet, shape: Shape, classes: int) -> nn.Module:
         270482
     """
     stem = WhiteningStem(shape[0], spec.filters, spec.stride)
-    side = -(-min(shape[1:]) // 2) if spec.stride == 2 else min(shape[1:]) - 1
+    height, wide = (-(-side // 2) if spec.stride == 2 else side - 1 for side in shape[1:])
     layers: dict[str, nn.Module] = {"stem": stem, spec.activation: _activation(spec)}
     channels = stem.out_channels
     for number, width in enumerate(spec.widths, start=1):
-        pooled = side >= 4
+        pooled = min(height, wide) >= 4
         layers[f"stage{number}"] = _stage(spec, channels, width, pooled)
-        channels, side = width, side // 2 if pooled else side
-    layers |= {"max": nn.AdaptiveMaxPool2d(1), "flatten": nn.Flatten(), "fc": nn.Linear(channels, classes, bias=False)}
+        channels = width
+        if pooled:
+            height, wide = height // 2, wide // 2
+    # The same numbers: on a CPU the adaptive one is faster, on a GPU its backward pass is far slower.
+    last = nn.MaxPool2d((height, wide)) if spec.stride == 1 else nn.AdaptiveMaxPool2d(1)
+    layers |= {"max": last, "flatten": nn.Flatten(), "fc": nn.Linear(channels, classes, bias=False)}
     if spec.logit_scale != 1:
         layers["scale"] = Scale(spec.logit_scale)
     return SpeedNet(OrderedDict(layers))

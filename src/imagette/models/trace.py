@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import operator
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -13,6 +12,7 @@ from torch import Tensor, fx, nn
 
 from imagette.models import labels
 from imagette.models.blocks import Chain, Shape
+from imagette.models.copies import copied
 from imagette.models.dry import dry_run, said
 from imagette.models.graph import Block, Box, Edge, Graph
 from imagette.models.inspect import layer_table
@@ -49,7 +49,7 @@ def network_graph(module: nn.Module, shape: Shape) -> Graph:
 
 def _traced(module: nn.Module, shape: Shape) -> Graph:
     # A copy, since a forward pass may keep what it computes: here that would not be tensors.
-    twin = copy.deepcopy(module).eval()
+    twin = copied(module).eval()
     single = next(twin.children(), None) is None  # torch.fx looks into the outermost module, whatever it is
     root = nn.Sequential(twin) if single else twin
     tracer = _Tracer()

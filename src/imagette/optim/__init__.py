@@ -12,7 +12,7 @@ from imagette.recipe import optimizers as specs
 from imagette.recipe.optimizers import SGD, Adam, OptimSpec
 
 
-def build(module: nn.Module, spec: OptimSpec, fused: bool = True) -> torch.optim.Optimizer:
+def build(module: nn.Module, spec: OptimSpec) -> torch.optim.Optimizer:
     r"""Build the optimizer that a recipe names, over a module's trainable parameters.
 
     With gradient :math:`g`, rate :math:`\eta`, momentum :math:`\mu` and weight decay :math:`\lambda`, one step is
@@ -29,7 +29,6 @@ def build(module: nn.Module, spec: OptimSpec, fused: bool = True) -> torch.optim
         module: its parameters with ``requires_grad`` are trained.
         spec: the recipe's ``[optim]``; its ``lr`` is the first rate, which a schedule then sets in every group, times
             the group's ``scale``.
-        fused: one kernel a step for all parameters; torch refuses parameters that it has no such kernel for.
 
     Raises:
         InputError: when the module has nothing to train, or Muon nothing to turn.
@@ -45,13 +44,13 @@ def build(module: nn.Module, spec: OptimSpec, fused: bool = True) -> torch.optim
     leave_compiler_alone()
     if isinstance(spec, specs.Muon):
         turned = muon_groups(module, spec)
-        return _at_rest(Muon(turned, spec.lr, spec.momentum, spec.newton_schulz, spec.fixed_norm, fused))
+        return _at_rest(Muon(turned, spec.lr, spec.momentum, spec.newton_schulz, spec.fixed_norm))
     trained = groups(module, spec)
     if isinstance(spec, SGD):
         momentum, nesterov = spec.momentum, spec.nesterov
-        return _at_rest(torch.optim.SGD(trained, lr=spec.lr, momentum=momentum, nesterov=nesterov, fused=fused))
+        return _at_rest(torch.optim.SGD(trained, lr=spec.lr, momentum=momentum, nesterov=nesterov, fused=True))
     kind = torch.optim.Adam if isinstance(spec, Adam) else torch.optim.AdamW
-    return kind(trained, lr=spec.lr, betas=spec.betas, eps=spec.eps, fused=fused)
+    return kind(trained, lr=spec.lr, betas=spec.betas, eps=spec.eps, fused=True)
 
 
 def _at_rest(optimizer: torch.optim.SGD) -> torch.optim.SGD:

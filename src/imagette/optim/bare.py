@@ -38,7 +38,7 @@ def bare_step(optimizer: Optimizer) -> Callable[[], object]:
         >>> weight.item()
         0.5
     """
-    if isinstance(optimizer, (Adam, AdamW)) and _on_cpu(optimizer) and optimizer.defaults["fused"]:
+    if isinstance(optimizer, (Adam, AdamW)) and _on_cpu(optimizer):
         return AdamStep(optimizer)
     step = inspect.unwrap(type(optimizer).step)
 

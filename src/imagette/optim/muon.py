@@ -33,10 +33,9 @@ class Muon(torch.optim.SGD):
     Args:
         parameters: groups as ``muon_groups`` makes them.
         lr: rate of groups that have none of their own.
-        momentum: of all groups.
+        momentum: of groups that have none of their own.
         newton_schulz: iterations of ``orthogonalized``.
         fixed_norm: scale every filter bank to the norm √out before its step, in place of weight decay.
-        fused: SGD in one kernel for all of its parameters.
 
     Example:
         >>> net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.Flatten(), nn.Linear(16, 2))
@@ -55,9 +54,8 @@ class Muon(torch.optim.SGD):
         momentum: float,
         newton_schulz: int = 3,
         fixed_norm: bool = False,
-        fused: bool = True,
     ) -> None:
-        super().__init__(parameters, lr=lr, momentum=momentum, nesterov=True, fused=fused)
+        super().__init__(parameters, lr=lr, momentum=momentum, nesterov=True, fused=True)
         self.newton_schulz, self.fixed_norm = newton_schulz, fixed_norm
 
     @torch.no_grad()
@@ -90,9 +88,10 @@ class Muon(torch.optim.SGD):
         else:
             moved = torch._foreach_mul(weights, 1 - rate * group["weight_decay"])
         torch._foreach_add_(moved, directions, alpha=-rate)
-        if (bad := getattr(self, "found_inf", None)) is not None:
-            velocities = tuple(torch.where(bad.bool(), *pair) for pair in zip(before, velocities, strict=True))
-            moved = tuple(torch.where(bad.bool(), *pair) for pair in zip(weights, moved, strict=True))
+        if (found := getattr(self, "found_inf", None)) is not None:
+            bad = found.bool()
+            velocities = tuple(torch.where(bad, *pair) for pair in zip(before, velocities, strict=True))
+            moved = tuple(torch.where(bad, *pair) for pair in zip(weights, moved, strict=True))
         torch._foreach_copy_(weights, moved)
         for state, velocity in zip(states, velocities, strict=True):
             state["momentum_buffer"] = velocity
@@ -154,7 +153,8 @@ def muon_groups(module: nn.Module, spec: specs.Muon) -> list[dict[str, Any]]:
         spec: its rates and its decay are read.
 
     Returns:
-        Groups with ``params``, ``weight_decay``, ``lr``, its ratio ``scale`` to the recipe's rate, and ``orthogonal``.
+        Groups with ``params``, ``weight_decay``, ``momentum``, ``lr``, its ratio ``scale`` to the recipe's rate, and
+        ``orthogonal``. Rate times decay is the same in all groups that decay.
 
     Raises:
         InputError: when the head is the only matrix.
@@ -172,13 +172,15 @@ def muon_groups(module: nn.Module, spec: specs.Muon) -> list[dict[str, Any]]:
             hint="optim.name = 'adamw' trains any model",
         )
     chosen = {id(parameter) for parameter in turned}
-    first = {"params": turned, "weight_decay": spec.weight_decay, "lr": spec.lr, "scale": 1.0, "orthogonal": True}
+    how = {"momentum": spec.momentum, "lr": spec.lr, "scale": 1.0, "orthogonal": True}
+    first = {**how, "params": turned, "weight_decay": spec.weight_decay}
     made = [first]
     for group in parted:
         others = [parameter for parameter in group["params"] if id(parameter) not in chosen]
         heads, vectors = [p for p in others if p.ndim >= 2], [p for p in others if p.ndim < 2]
         for parameters, rate in ((heads, spec.head_lr), (vectors, spec.other_lr)):
             if parameters:
-                how = {"lr": rate, "scale": rate / spec.lr, "orthogonal": False}
-                made.append({**group, "params": parameters, **how})
+                how = {"momentum": spec.other_momentum, "lr": rate, "scale": rate / spec.lr, "orthogonal": False}
+                decay = group["weight_decay"] * spec.lr / rate
+                made.append({**how, "params": parameters, "weight_decay": decay})
     return made

@@ -75,16 +75,19 @@ class Muon(Optimizer):
     lr: PositiveFloat = 0.1
     """Learning rate of filters and hidden matrices: every direction of theirs moves by about so much a step."""
     momentum: Annotated[float, Field(gt=0, lt=1)] = 0.6
-    """Share of the last step that is kept, by SGD too; 0.6 for a few epochs (airbench94_muon), 0.95 for many."""
+    """Share of the last step that is kept; 0.6 for a few epochs (airbench94_muon), 0.95 for many."""
     newton_schulz: Annotated[int, Field(ge=1, le=10)] = 3
     """Iterations towards an orthogonal step: 3 are enough for small filters, 5 are usual for large matrices."""
     fixed_norm: bool = False
     """Keep filters at a fixed length, in place of weight decay, so that the rate alone decides how far they turn; only
     where batch normalisation follows each of them and makes their length of no account."""
     other_lr: PositiveFloat = 0.05
-    """Learning rate of SGD for biases and scales; the schedule moves all rates alike."""
+    """Learning rate of SGD for biases and scales; the schedule moves all rates alike. The weight decay counts by ``lr``
+    here, too, so that a weight decays as fast whichever of the rates is its own."""
     head_lr: PositiveFloat = 0.05
     """Learning rate of SGD for the last layer."""
+    other_momentum: Annotated[float, Field(gt=0, lt=1)] = 0.85
+    """Share of the last step that SGD keeps."""
 
 
 OptimSpec = Annotated[SGD | Adam | AdamW | Muon, Field(discriminator="name")]

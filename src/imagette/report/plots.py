@@ -55,16 +55,16 @@ def _network(run: Run) -> list[Path]:
 
 def curves(run: Run) -> Figure:
     """Draw loss and accuracy by epoch, of training and validation."""
-    figure = Figure(figsize=(10, 4), layout="constrained")
+    figure, history = Figure(figsize=(10, 4), layout="constrained"), run.history
     for axes, what in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
         for part, colour in (("train", TRAIN), ("val", VALIDATION)):
-            rows = [row for row in run.history if row[f"{part}_{what}"] is not None]
+            rows = [row for row in history if row[f"{part}_{what}"] is not None]
             values = [row[f"{part}_{what}"] for row in rows]
             label = {"train": "training", "val": "validation"}[part]
             axes.plot([row["epoch"] for row in rows], values, marker=".", color=colour, label=label)
         axes.set(xlabel="epoch", title=what)
         axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
-        if len(run.history) == 1:
+        if len(history) == 1:
             axes.set_xlim(0, 2)
         axes.grid(alpha=0.2)
     figure.axes[0].legend(frameon=False)

@@ -65,19 +65,27 @@ def within_budget(target: str | os.PathLike[str], seconds: float, overrides: Seq
         if dearer.total(LEAST * recipe.train.epochs) > end - time.perf_counter():
             break
         chosen, costs = recipe, dearer
-    images = len(splits.train) + (len(splits.validation) if splits.validation else 0)
-    return scaled(chosen, costs, images, end - time.perf_counter(), asked)
+    whole = splits.validation is not None and splits.limited == len(splits.train)
+    return scaled(chosen, costs, splits.limited, end - time.perf_counter(), asked, whole)
 
 
-def scaled(recipe: Recipe, costs: Estimate, images: int, seconds: float, asked: frozenset[str] = frozenset()) -> Recipe:
+def scaled(
+    recipe: Recipe,
+    costs: Estimate,
+    images: int,
+    seconds: float,
+    asked: frozenset[str] = frozenset(),
+    whole: bool = False,
+) -> Recipe:
     """Give a recipe the epochs that fit into a time or, where not one does, the images.
 
     Args:
         recipe: to be scaled; what it counts in epochs keeps its share.
         costs: of that recipe.
-        images: the number that it trains on and validates with, which ``data.limit`` counts.
+        images: the number that ``data.limit`` counts: training images, and validation images split off them.
         seconds: from the loaded images to the last figure.
         asked: keys that the user has set, and that stay as they are.
+        whole: validation images come from a set of their own, which no limit makes smaller.
 
     Raises:
         InputError: when not even a batch fits.
@@ -88,7 +96,9 @@ def scaled(recipe: Recipe, costs: Estimate, images: int, seconds: float, asked: 
         5
     """
     affordable = (seconds - costs.fixed) / costs.epoch
-    epochs, limit = int(min(affordable, MOST * recipe.train.epochs)), int(affordable * images)
+    beside = costs.epoch - costs.training if whole else 0.0
+    limit = int((seconds - costs.fixed - beside) / (costs.epoch - beside) * images)
+    epochs = int(min(affordable, MOST * recipe.train.epochs))
     if limit < min(recipe.train.batch_size, images) or (not epochs and "data.limit" in asked):
         raise InputError(
             f"the budget is too short: when the images are loaded, {max(seconds, 0):.1f} s of it are left, preparing "

@@ -24,7 +24,7 @@ from imagette.engine.predictor import Prediction, Predictor, Preprocessing
 from imagette.models.copies import copied
 from imagette.recipe.schema import Recipe
 from imagette.runs.checkpoint import load_tensors
-from imagette.runs.folder import FORMAT, RunFolder
+from imagette.runs.folder import RunFolder
 from imagette.runs.recorder import read_rows, typed
 
 One = str | os.PathLike[str] | Image
@@ -124,8 +124,6 @@ class Run:
             InputError: when the run has no model yet, or its files are damaged.
         """
         facts = self.folder.read("model.json")
-        if facts["format"] > FORMAT:
-            raise InputError(f"{self.path}/model.json: of format {facts['format']}; this version reads up to {FORMAT}")
         classes = tuple(facts["classes"])
         preprocessing = Preprocessing.from_dict(facts["preprocessing"])
         weights = load_tensors(self.path / "model.safetensors", facts["sha256"])

@@ -29,7 +29,9 @@ def stop_on_signals(stop: Callable[[], None]) -> Iterator[None]:
         return
 
     if not _running:
-        _before.update((number, signal.signal(number, _first)) for number in ASKED_TO_STOP)
+        # A handler that is not Python's, as where Python is a part of another program, could not be put back.
+        ours = [number for number in ASKED_TO_STOP if signal.getsignal(number) is not None]
+        _before.update((number, signal.signal(number, _first)) for number in ours)
     _running.append(stop)
     try:
         yield

@@ -219,7 +219,7 @@ def _each(work: Callable[[Path], T], paths: Sequence[Path], description: str) ->
     def attempt_all(chunk: Sequence[Path]) -> list[T | InputError]:
         return [attempt(path) for path in chunk]
 
-    threads = os.cpu_count() or 1
+    threads = machine.cores()
     remaining = iter(paths)
     chunks = iter(lambda: list(islice(remaining, min(CHUNK, -(-len(paths) // threads)))), [])
     with track(description, total=len(paths), unit="images") as advance, ThreadPoolExecutor(threads) as pool:

@@ -43,7 +43,7 @@ ZH_CLASSES = ("编号", "低于 90 %", "最易混淆")
 ZH_TABLE = ("编号", "数据", "发表的", "照原文", "修正后", "轮数", "秒/轮", "陷阱的代价")
 ZH_CELLS = {  # patterns of the English cells, in this order
     r", ([\d,]+) training images": r"，\1 张训练图片",
-    r" \(publisher\)": "（发布方的划分）",
+    r" \(publisher\)": "（发布者的划分）",
     r" \(kaggle\)": "（Kaggle 的划分）",
     r" \(([\d.]+) to ([\d.]+)\)": r"（\1 至 \2）",
     r"\btest (?=[\d.])": "测试 ",
@@ -56,7 +56,7 @@ ZH_CELLS = {  # patterns of the English cells, in this order
     r": no clear cost, ([-+][\d.]+) points on the test images, the intervals overlap": (
         r"：没有明显的代价，测试图片上 \1 个百分点，区间重叠"
     ),
-    r": not comparable after (\d+) and (\d+) epochs": r"：一边 \1 轮，一边 \2 轮，不能比",
+    r": not comparable after (\d+) and (\d+) epochs": r"：照原文 \1 轮、修正后 \2 轮，不可比",
     ": not comparable on different images": "：图片不同，不能比",
     r" costs ([\d.]+) points on the test images": r"：测试图片上少 \1 个百分点",
     r" gains ([\d.]+) points on the test images": r"：测试图片上多 \1 个百分点",

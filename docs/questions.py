@@ -19,6 +19,7 @@ from results import RESULTS, TONGUES, WORDS, Page, age, markdown, net, pages, pl
 
 Say = Callable[..., Any]  # gives a question's words, with figures put in
 Answer = Iterator[str]  # the table first, then a remark each
+STRICT = 41  # rounds of files whose bare steps take the engine's own update; those of older files took a slower one
 
 
 def machines(page: Page, tongue: str, say: Say) -> Answer:
@@ -256,9 +257,9 @@ def _section(name: str, found: Sequence[Page], tongue: str) -> Iterator[str]:
 
 
 def readme(tongue: str) -> str:
-    """Write the table of the README: what the engine adds, from the file of the most rounds, the newest of them."""
-    measured, words = pages("bound-*"), WORDS["readme"][tongue]
-    page = max(measured, key=lambda file: (file.facts["rounds"], age(file)))
+    """Write the table of the README: what the engine adds, from the newest file of the present method."""
+    measured, words = [file for file in pages("bound-*") if file.facts["rounds"] >= STRICT], WORDS["readme"][tongue]
+    page = max(measured, key=age)
     torch = page.facts["machine"]["packages"]["torch"]
     opening = words["text"].format(machine=page.label(tongue), torch=torch, rounds=page.facts["rounds"])
     lines = []
@@ -267,7 +268,7 @@ def readme(tongue: str) -> str:
         lines.append((net(row["case"], tongue), str(row["batch"]), *times, signed(row["added"])))
     worst, where = max(((row, other) for other in measured for row in other.rows), key=lambda pair: pair[0]["added"])
     most = words["most"].format(
-        added=signed(worst["added"]), case=net(worst["case"], tongue), machine=where.label(tongue)
+        n=len(measured), added=signed(worst["added"]), case=net(worst["case"], tongue), machine=where.label(tongue)
     )
     return f"{opening}\n\n{markdown(words['headings'], lines)}\n{most}\n"
 

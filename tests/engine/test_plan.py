@@ -136,6 +136,8 @@ def test_beside_another_program_a_short_training_takes_one_thread_and_nothing_el
         plan, threads=1, reasons={**plan.reasons, "threads": "a step takes 200.0 ms with 2, 2.0 ms with 1"}
     )
     assert ways == [plan, replace(plan, threads=1)]
+    large = recipe.replace(**{"train.batch_size": 50_000})
+    assert probe.chosen(large, plan, (1, 8, 8), 10, 50_000, timer) == plan
 
 
 def test_copies_of_your_own_module_are_timed() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -36,8 +37,9 @@ STEPS = 3  # timed at a turn, after one to warm up
 TURNS = 4  # at most, of two ways that are timed one after the other: what slows the machine slows both
 SHARE = 0.02  # of the expected training, at most, goes into timing
 # Steps from which on threads at least are tried: beside another program that computes on all cores, threads that wait
-# for each other take a hundred times as long as one of them alone (measured: 216 and 1.8 ms a step).
-ANY_THREADS = 80
+# for each other take a hundred times as long as one of them alone (measured: 216 and 1.8 ms a step). Large batches wait
+# less, and timing them takes long.
+ANY_THREADS, LARGE = 80, 1 << 20  # steps, and bytes of a batch
 # A choice changes for a clear gain, since the time of a step is noisy. bfloat16 rounds, and has to be worth it.
 MARGIN = {"threads": 1.3, "layout": 1.1, "precision": 0.9}
 HASTY = {"threads": 1.3, "layout": 1.2, "precision": 0.9}  # the same where there is time for one or two turns only
@@ -112,7 +114,8 @@ def chosen(
     turn = (STEPS + 1) * 2 * max(len(keys) + ("precision" in keys), 1)
     steps = plan.steps_per_epoch * recipe.train.epochs
     turns = min(TURNS, int(SHARE * steps) // turn)
-    others = OTHERS if turns else OTHERS[:1] if steps >= ANY_THREADS else ()
+    hurried = OTHERS[:1] if steps >= ANY_THREADS and recipe.train.batch_size * math.prod(shape) <= LARGE else ()
+    others = OTHERS if turns else hurried
     turns = max(turns, 1)
     tried = set()
     for key, value in others:

@@ -39,7 +39,7 @@ SHARE = 0.02  # of the expected training, at most, goes into timing
 # Steps from which on threads at least are tried: beside another program that computes on all cores, threads that wait
 # for each other take a hundred times as long as one of them alone (measured: 216 and 1.8 ms a step). Large batches wait
 # less, and timing them takes long.
-ANY_THREADS, LARGE = 80, 1 << 20  # steps, and bytes of a batch
+FEWEST_STEPS, LARGEST_BATCH = 80, 1 << 20  # bytes of pixels
 # A choice changes for a clear gain, since the time of a step is noisy. bfloat16 rounds, and has to be worth it.
 MARGIN = {"threads": 1.3, "layout": 1.1, "precision": 0.9}
 HASTY = {"threads": 1.3, "layout": 1.2, "precision": 0.9}  # the same where there is time for one or two turns only
@@ -114,7 +114,8 @@ def chosen(
     turn = (STEPS + 1) * 2 * max(len(keys) + ("precision" in keys), 1)
     steps = plan.steps_per_epoch * recipe.train.epochs
     turns = min(TURNS, int(SHARE * steps) // turn)
-    hurried = OTHERS[:1] if steps >= ANY_THREADS and recipe.train.batch_size * math.prod(shape) <= LARGE else ()
+    small = recipe.train.batch_size * math.prod(shape) <= LARGEST_BATCH
+    hurried = OTHERS[:1] if small and steps >= FEWEST_STEPS else ()
     others = OTHERS if turns else hurried
     turns = max(turns, 1)
     tried = set()

@@ -43,7 +43,7 @@ def speednet(spec: specs.SpeedNet, shape: Shape, classes: int) -> nn.Module:
         channels = width
         if pooled:
             height, wide = height // 2, wide // 2
-    # The same numbers: on a CPU the adaptive one is faster, on a GPU its backward pass is far slower.
+    # The same numbers. The adaptive one is no slower on a CPU; on a GPU its backward pass, as torch's kernel reads, is.
     last = nn.MaxPool2d((height, wide)) if spec.stride == 1 else nn.AdaptiveMaxPool2d(1)
     layers |= {"max": last, "flatten": nn.Flatten(), "fc": nn.Linear(channels, classes, bias=False)}
     if spec.logit_scale != 1:

@@ -162,7 +162,7 @@ def muon_groups(module: nn.Module, spec: specs.Muon) -> list[dict[str, Any]]:
     Example:
         >>> net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.Flatten(), nn.Linear(16, 2))
         >>> [(group["orthogonal"], len(group["params"])) for group in muon_groups(net, specs.Muon())]
-        [(True, 1), (False, 3)]
+        [(True, 1), (False, 1), (False, 2)]
     """
     parted = groups(module, spec)
     turned = [parameter for group in parted for parameter in group["params"] if parameter.ndim >= 2][:-1]

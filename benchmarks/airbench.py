@@ -77,7 +77,10 @@ class Case:
     ours: str
 
 
-CASES = {"94": Case("airbench94_muon.py", "cifar10-gpu"), "96": Case("airbench96_faster.py", "cifar10-best")}
+CASES = {
+    "94": Case("airbench94_muon.py", "cifar10-airbench94"),
+    "96": Case("airbench96_faster.py", "cifar10-airbench96"),
+}
 
 
 def main() -> None:

@@ -219,4 +219,4 @@ def test_another_recipe_of_ours_is_taken_for_its_case_alone(tmp_path: Path) -> N
     given = airbench.words_of("94", choices, str(tmp_path))
     given = [word for word in given if word not in airbench.COMPILED]  # which a machine with a GPU adds
     assert given == ["cifar10-balanced", "train.epochs=8", *airbench.WHOLE, f"data.path={tmp_path}"]
-    assert airbench.words_of("96", choices, "")[0] == "cifar10-best"
+    assert airbench.words_of("96", choices, "")[0] == "cifar10-airbench96"

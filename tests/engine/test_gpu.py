@@ -40,7 +40,7 @@ WAYS = {
         "augment.crop_padding=1", "augment.rotation=5", "augment.erase=0.1", "augment.mixup=0.1",
     ),
     "speed net, muon": (*SPEEDNET, "optim.name=muon", "optim.lr=0.05", "augment.cutout=1"),
-    "speed net, as cifar10-gpu": (
+    "speed net, as cifar10-airbench94": (
         *SPEEDNET, "model.stride=1", "model.activation=gelu", "model.identity=true", "model.freeze_scale=true",
         "optim.name=muon", "optim.lr=0.1", "optim.fixed_norm=true", "augment.crop_padding=1",
         "augment.crop_fill=reflect", "train.drop_last=true", "train.compile=on", "evaluate.shift=1",

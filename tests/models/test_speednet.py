@@ -161,6 +161,13 @@ def test_scales_stay_at_one_and_everything_else_is_trained(tmp_path: Path) -> No
     assert module.stage1.bn1.bias.any()
 
 
+def test_a_batch_has_the_share_in_the_statistics_that_was_asked_for() -> None:
+    module, x = net(norm_momentum=0.25), torch.randn(8, 18, 8, 8)
+    module.stage1(x)
+    mean = module.stage1.pool(module.stage1.conv1(x)).mean((0, 2, 3))
+    torch.testing.assert_close(module.stage1.bn1.running_mean, 0.25 * mean)
+
+
 def test_a_shortcut_leads_past_the_second_and_third_convolution() -> None:
     module = net(depth=3, residual=True).eval()
     torch.nn.init.zeros_(module.stage1.change.conv3.weight)

@@ -76,6 +76,18 @@ def test_weights_decay_and_biases_and_scales_do_not():
     assert others["weight_decay"] == 0.0
 
 
+def test_normalisation_has_a_higher_rate_and_decays_no_faster():
+    spec, module = SGD(lr=0.01, momentum=0.0, weight_decay=0.5, decay="all", norm_factor=64.0), net()
+    before = [parameter.detach().clone() for parameter in module.parameters()]
+    optimizer = optim.build(module, spec)
+    for parameter in module.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    optimizer.step()
+    for number, (parameter, old) in enumerate(zip(module.parameters(), before, strict=True)):
+        rate = 0.64 if number in (2, 3) else 0.01  # the batch normalisation's scale and bias
+        torch.testing.assert_close(parameter.detach(), old - rate - 0.01 * 0.5 * old)
+
+
 def test_decay_all_makes_every_parameter_decay():
     (group,) = optim.build(net(), AdamW(weight_decay=0.01, decay="all")).param_groups
     assert len(group["params"]) == 6

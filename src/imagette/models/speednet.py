@@ -16,7 +16,6 @@ PATCHES = 400_000  # of them, at most: what the machine can hold
 SIDE, PADDING = {1: 2, 2: 3}, {1: 0, 2: 1}  # of the stem, by its stride
 EPSILON = 5e-4  # keeps patches that hardly vary from being blown up
 NOTHING = 1e-9  # of the largest variance: what is less is rounding
-MOMENTUM = 0.4  # of the batch statistics: a short training has few batches to average over
 
 
 def speednet(spec: specs.SpeedNet, shape: Shape, classes: int) -> nn.Module:
@@ -158,7 +157,7 @@ def _stage(spec: specs.SpeedNet, channels: int, width: int, pooled: bool) -> nn.
             nn.init.dirac_(conv.weight.data[:channels])
         if number == 1 and pooled:
             layers["pool"] = nn.MaxPool2d(2)
-        layers[f"bn{number}"] = norm = nn.BatchNorm2d(width, momentum=MOMENTUM)
+        layers[f"bn{number}"] = norm = nn.BatchNorm2d(width, momentum=spec.norm_momentum)
         norm.weight.requires_grad_(not spec.freeze_scale)
         layers[f"{spec.activation}{number}"] = _activation(spec)
         channels = width

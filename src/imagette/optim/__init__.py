@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from imagette.optim.bare import leave_compiler_alone
-from imagette.optim.groups import groups
+from imagette.optim.groups import groups, norms_apart
 from imagette.optim.muon import Muon, muon_groups
 from imagette.recipe import optimizers as specs
 from imagette.recipe.optimizers import SGD, Adam, OptimSpec
@@ -48,6 +48,7 @@ def build(module: nn.Module, spec: OptimSpec) -> torch.optim.Optimizer:
     trained = groups(module, spec)
     if isinstance(spec, SGD):
         momentum, nesterov = spec.momentum, spec.nesterov
+        trained = norms_apart(trained, module, spec.lr, spec.norm_factor)
         return _at_rest(torch.optim.SGD(trained, lr=spec.lr, momentum=momentum, nesterov=nesterov, fused=True))
     kind = torch.optim.Adam if isinstance(spec, Adam) else torch.optim.AdamW
     return kind(trained, lr=spec.lr, betas=spec.betas, eps=spec.eps, fused=True)

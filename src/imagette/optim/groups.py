@@ -9,6 +9,8 @@ from torch import nn
 from imagette.core.errors import InputError
 from imagette.recipe.optimizers import Optimizer
 
+NORMS = (nn.modules.batchnorm._NormBase, nn.GroupNorm, nn.LayerNorm)
+
 
 def groups(module: nn.Module, spec: Optimizer) -> list[dict[str, Any]]:
     """Part a module's trainable parameters into those that decay and those that do not.
@@ -44,3 +46,35 @@ def groups(module: nn.Module, spec: Optimizer) -> list[dict[str, Any]]:
     others = [p for p in trained if not alike and p.ndim < 2]
     parted = [(decaying, spec.weight_decay), (others, 0.0)]
     return [{"params": parameters, "weight_decay": decay, "scale": 1.0} for parameters, decay in parted if parameters]
+
+
+def norms_apart(parted: list[dict[str, Any]], module: nn.Module, lr: float, factor: float) -> list[dict[str, Any]]:
+    """Give the biases and scales of normalisation layers a rate of their own.
+
+    Args:
+        parted: groups of the module's parameters, as ``groups`` makes them.
+        module: whose normalisation layers are looked for.
+        lr: the rate of all others.
+        factor: what it is multiplied by. Rate times decay stays the same.
+
+    Returns:
+        The groups, each without those parameters and followed by one of them, with ``lr`` and ``scale``; the same
+        groups where there are none, or the factor is 1.
+
+    Example:
+        >>> from imagette.recipe.optimizers import SGD
+        >>> net = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8))
+        >>> apart = norms_apart(groups(net, SGD()), net, lr=0.1, factor=64)
+        >>> [(len(group["params"]), group["scale"]) for group in apart]
+        [(2, 1.0), (2, 64)]
+    """
+    norms = {id(p) for layer in module.modules() if isinstance(layer, NORMS) for p in layer.parameters()}
+    if factor == 1 or not norms:
+        return parted
+    made = []
+    for group in parted:
+        own = [p for p in group["params"] if id(p) in norms]
+        others = [p for p in group["params"] if id(p) not in norms]
+        faster = {"lr": lr * factor, "scale": factor, "weight_decay": group["weight_decay"] / factor}
+        made += [part for part in (group | {"params": others}, group | faster | {"params": own}) if part["params"]]
+    return made

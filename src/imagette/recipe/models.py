@@ -118,6 +118,9 @@ class SpeedNet(Model):
     """Let every convolution begin by handing on its channels: the signal is there from the first step."""
     freeze_scale: bool = False
     """Leave the scales of batch normalisation at 1: the convolution behind them can learn them as well."""
+    norm_momentum: Annotated[float, Field(gt=0, le=1)] = 0.4
+    """Share of each batch in the statistics of batch normalisation that the net is tested with; fewer batches to
+    average over ask for a larger one: 0.4 suits short trainings, 0.1, which is torch's, long ones."""
     logit_scale: Annotated[float, Field(gt=0)] = 1.0
     """What the logits are multiplied by: less than 1 (1/9 in the source) begins unsure, and bears a higher rate."""
     freeze_stem: NonNegativeInt = 0

@@ -37,6 +37,9 @@ class SGD(Optimizer):
     """Share of the last step that is kept; 0 is plain gradient descent."""
     nesterov: bool = False
     """Look ahead along the momentum before measuring the gradient; needs momentum."""
+    norm_factor: Annotated[float, Field(gt=0, le=1000)] = 1.0
+    """What the rate is multiplied by for the biases and scales of normalisation layers, which bear a higher one: 64 in
+    airbench (Jordan, 2024). Their decay counts by ``lr``."""
 
     @model_validator(mode="after")
     def _nesterov_needs_momentum(self) -> Self:

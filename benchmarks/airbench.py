@@ -305,6 +305,19 @@ class Workshop:
         return placed
 
 
+class InHalf(nn.Module):
+    """A net that answers in half precision, as airbench tests; ours would test in float32."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Map images on a GPU to logits."""
+        with torch.autocast("cuda", torch.bfloat16):
+            return self.net(images)
+
+
 def trained(recipe: Recipe, train: ImageSet, test: ImageSet, plan: Plan, workshop: Workshop) -> dict[str, float]:
     """Train and test on airbench's clock."""
     workshop.seconds = 0.0
@@ -317,11 +330,11 @@ def trained(recipe: Recipe, train: ImageSet, test: ImageSet, plan: Plan, worksho
     for _ in training.events():
         pass
     predictor = training.predictor()
-    with torch.autocast("cuda", torch.bfloat16, enabled=gpu):  # airbench tests in half precision
-        accuracy = float((predictor.logits(test.images).argmax(1) == test.labels).mean())
-        seconds = workshop.seconds + time.perf_counter() - started
-        predictor.mirror, predictor.shift = False, 0
-        plain = float((predictor.logits(test.images).argmax(1) == test.labels).mean())
+    predictor.module = InHalf(predictor.module) if gpu else predictor.module
+    accuracy = float((predictor.logits(test.images).argmax(1) == test.labels).mean())
+    seconds = workshop.seconds + time.perf_counter() - started
+    predictor.mirror, predictor.shift = False, 0
+    plain = float((predictor.logits(test.images).argmax(1) == test.labels).mean())
     return {"accuracy": accuracy, "without_tta": plain, "seconds": seconds}
 
 

@@ -92,9 +92,14 @@ def test_other_shapes_and_types_are_refused_with_both_shapes(wrong: np.ndarray) 
 
 
 def test_it_predicts_in_float32_inside_an_autocast_region_of_the_caller() -> None:
-    predictor = sees(Preprocessing.fit(colours(), "unit"))
+    torch.manual_seed(0)
+    linear = nn.Sequential(nn.Flatten(), nn.Linear(90, 2))
+    predictor = Predictor(linear, ("a", "b"), Preprocessing.fit(colours(), "unit"))
+    expected = predictor.logits(colours().images)
     with torch.autocast("cpu", torch.bfloat16):
-        assert predictor.logits(colours().images).dtype == np.float32
+        found = predictor.logits(colours().images)
+        assert torch.is_autocast_enabled("cpu")
+    np.testing.assert_array_equal(found, expected)
 
 
 def with_dropout_and_batch_norm() -> nn.Module:

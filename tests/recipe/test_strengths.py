@@ -7,6 +7,7 @@ import pytest
 from imagette.core.errors import InputError
 from imagette.recipe.load import shipped, strengths
 from imagette.recipe.schema import Recipe
+from imagette.recipe.strength import Strength
 
 SEVERAL = [name for name in shipped() if len(strengths(name)) > 1]
 
@@ -30,6 +31,13 @@ def test_a_path_takes_the_strength_of_own_images(tmp_path) -> None:
     assert recipe.data.path == str(tmp_path)
     assert (recipe.model, recipe.train) == (best.model, best.train)
     assert recipe.name == tmp_path.name
+
+
+@pytest.mark.parametrize("strength", ["fast", "balanced", "best"])
+def test_what_is_a_strength_itself_has_no_other(strength: Strength) -> None:
+    with pytest.raises(InputError, match=f"'digits-best' does not come in strength '{strength}'") as error:
+        Recipe.load("digits-best", strength=strength)
+    assert error.value.hint == "it is 'digits' in strength 'best'"
 
 
 @pytest.mark.parametrize("target", ["a4", "page.toml"])

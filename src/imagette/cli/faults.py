@@ -61,7 +61,7 @@ def _known(error: BaseException) -> ImagetteError | None:
 
 def _recipe_keys(error: click.NoSuchOption) -> list[str]:
     """Name the values of a recipe that an option was meant for, where a command takes such values."""
-    from imagette.recipe.load import homes_of
+    from imagette.recipe.faults import homes_of
 
     takes_them = error.ctx is not None and any(p.name == "assignments" for p in error.ctx.command.params)
     return homes_of(error.option_name.lstrip("-").replace("-", "_")) if takes_them else []

@@ -28,7 +28,7 @@ def recipe(target: str, assignments: tuple[str, ...], strength: Strength | None,
 
     if budget is not None and strength:
         raise InputError("--budget chooses the strength, and --strength was given too", hint="leave one of them out")
-    loaded = Recipe.load(target, assignments, strength or "fast")  # a fault shows before torch is loaded
+    loaded = Recipe.load(target, assignments, strength)  # a fault shows before torch is loaded
     if budget is None:
         return loaded
     from imagette.runs.budget import within_budget

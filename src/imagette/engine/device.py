@@ -167,18 +167,32 @@ def as_torch_starts() -> Iterator[None]:
         True
     """
     default, deterministic = torch.get_default_dtype(), torch.backends.cudnn.deterministic
-    cast = {kind: torch.is_autocast_enabled(kind) for kind in ("cpu", "cuda")}
     cpu = torch.device("cpu")
     home = nullcontext() if torch.get_default_device() == cpu else cpu  # the context slows every call of torch's
     try:
         torch.set_default_dtype(torch.float32)
-        for kind in cast:  # torch.autocast would do, but inside it a module's own autocast keeps its cast weights
-            torch.set_autocast_enabled(kind, False)
-        with torch.inference_mode(False), torch.enable_grad(), home:
+        with without_autocast(), torch.inference_mode(False), torch.enable_grad(), home:
             yield
     finally:
         torch.set_default_dtype(default)
         torch.backends.cudnn.deterministic = deterministic
+
+
+@contextmanager
+def without_autocast() -> Iterator[None]:
+    """Compute with the numbers that there are, whatever the caller has set.
+
+    Example:
+        >>> with torch.autocast("cpu", torch.bfloat16), without_autocast():
+        ...     torch.is_autocast_enabled("cpu")
+        False
+    """
+    cast = {kind: torch.is_autocast_enabled(kind) for kind in ("cpu", "cuda")}
+    try:
+        for kind in cast:  # torch.autocast would do, but inside it a module's own autocast keeps its cast weights
+            torch.set_autocast_enabled(kind, False)
+        yield
+    finally:
         for kind, enabled in cast.items():
             torch.set_autocast_enabled(kind, enabled)
 

@@ -143,7 +143,7 @@ class Predictor:
         self.batch_size = batch_size
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
         self.device = next((p.device for p in module.parameters()), torch.device("cpu"))
-        mean, std = torch.tensor(preprocessing.mean), torch.tensor(preprocessing.std)
+        mean, std = (torch.tensor(values, dtype=torch.float32) for values in (preprocessing.mean, preprocessing.std))
         self._normalize = Normalize(mean, std, self.device)  # the training's own
 
     def check(self, images: np.ndarray) -> None:
@@ -168,7 +168,7 @@ class Predictor:
         """
         self.check(images)
         starts = range(0, max(len(images), 1), self.batch_size)
-        with device.threads(self.threads), self._mode() as module:
+        with device.threads(self.threads), device.without_autocast(), self._mode() as module:
             parts = (tensor(images[start : start + self.batch_size]) for start in starts)
             return torch.cat([self._forward(module, part) for part in parts]).numpy()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import os
-import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,16 +15,15 @@ from types import MappingProxyType
 from typing import Any, get_args
 
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
 from imagette.core.errors import InputError
 from imagette.core.registry import suggestion
+from imagette.recipe.faults import COMPONENTS, explained
 from imagette.recipe.schema import Recipe
 from imagette.recipe.strength import Strength
 
 Page = dict[str, Any]
 Target = str | os.PathLike[str]
-COMPONENTS = {key: Recipe.model_fields[key] for key in ("model", "optim", "schedule")}
 TEXTS = ("name", "about", "data.path", "data.test_path")  # that may be all digits
 OWN_IMAGES = "images"  # the shipped recipe that serves any path to a user's own images
 
@@ -64,13 +62,13 @@ def strengths(target: Target) -> list[Strength]:
     return ["fast", *(s for s in ("balanced", "best") if not alone and f"{name}-{s}" in shipped())]
 
 
-def resolve(target: Target, overrides: Sequence[str] = (), strength: Strength = "fast") -> Resolved:
+def resolve(target: Target, overrides: Sequence[str] = (), strength: Strength | None = None) -> Resolved:
     """Make the recipe that a name, a TOML file, a run or a path to images stands for.
 
     Args:
         target: a shipped recipe's name, a ``.toml`` file, a run's folder, or a path to your own images.
         overrides: dotted assignments such as ``"optim.lr=0.02"``; the value is TOML, or a bare word.
-        strength: of a recipe that comes in several.
+        strength: of a recipe that comes in several; None for what ``target`` names, which is the fast one of them.
 
     Raises:
         InputError: for a target that does not exist, and with all faults of the recipe at once.
@@ -83,18 +81,25 @@ def resolve(target: Target, overrides: Sequence[str] = (), strength: Strength = 
         raise InputError(f"overrides is one text, {overrides!r}", hint=f"give a list: [{overrides!r}]")
     target = _text(target)
     file = _page_of(target)
-    if strength not in (found := strengths(target)):
-        stem, _, named = target.rpartition("-")
-        other = stem in shipped() and named in get_args(Strength)
-        hint = f"it is {stem!r} in strength {named!r}" if other else f"it has: {', '.join(found)}"
-        raise InputError(f"{target!r} does not come in strength {strength!r}", hint=hint)
-    named = OWN_IMAGES if file is None else target
-    page = file if file and strength == "fast" else shipped()[named if strength == "fast" else f"{named}-{strength}"]
-    layers = _layers(page)
+    if strength:
+        _check_strength(target, strength)
+    name = OWN_IMAGES if file is None else target
+    weaker = strength in (None, "fast")
+    layers = _layers(file if file and weaker else shipped()[name if weaker else f"{name}-{strength}"])
     if file is None:
         layers.append(("path", _nest([("data.path", str(Path(target))), ("name", _run_name(target))])))
     layers.append(("command line", _nest(map(_assignment, overrides))))
     return _merge_and_validate(layers)
+
+
+def _check_strength(target: str, strength: Strength) -> None:
+    """Refuse a strength in which a recipe does not come, or any for one that is itself the strength of another."""
+    found = strengths(target)
+    stem, _, named = target.rpartition("-")
+    other = stem in shipped() and named in get_args(Strength)
+    if other or strength not in found:
+        hint = f"it is {stem!r} in strength {named!r}" if other else f"it has: {', '.join(found)}"
+        raise InputError(f"{target!r} does not come in strength {strength!r}", hint=hint)
 
 
 def replaced(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
@@ -238,7 +243,7 @@ def _merge_and_validate(layers: Sequence[tuple[str, Page]]) -> Resolved:
     try:
         return Resolved(Recipe.model_validate(merged), origins)
     except ValidationError as error:
-        faults = [_fault(detail, origins) for detail in error.errors(include_url=False)]
+        faults = [explained(detail, origins) for detail in error.errors(include_url=False)]
         count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
         raise InputError("\n  ".join([f"the recipe has {count}:", *faults])) from None  # which says all there is
 
@@ -255,65 +260,3 @@ def _merge_section(merged: Page, origins: dict[str, str], key: str, values: Page
         origins.pop(f"{key}.{old}", None)
     for inner, value in values.items():
         section[inner], origins[f"{key}.{inner}"] = value, origin
-
-
-def _fault(detail: ErrorDetails, origins: Mapping[str, str]) -> str:
-    """Say one fault: the key, what was received, what is allowed."""
-    section, *rest = [str(part) for part in detail["loc"]] or [""]
-    if section in COMPONENTS:
-        rest = rest[1:]  # pydantic names the chosen component first
-    key = ".".join([section, *rest[:1]]) if section else ""
-    origin = f" ({origins[key]})" if key in origins else ""
-    received = detail.get("input")
-    where = f"{key}{origin}: " if key else ""
-    if section == "base":
-        return f"{where}only a recipe file can have a base"
-    if detail["type"] == "extra_forbidden":
-        if homes := [] if rest else homes_of(section):
-            return f"{where}unknown key; did you mean {' or '.join(homes)}?"
-        return f"{where}unknown key; {suggestion(rest[0] if rest else section, _keys(detail, section, rest))}"
-    if detail["type"] == "union_tag_invalid":
-        context = detail["ctx"]
-        names = str(context["expected_tags"]).replace("'", "").split(", ")
-        return f"{key}.name: unknown {key} {context['tag']!r}; {suggestion(str(context['tag']), names)}"
-    if detail["type"] == "union_tag_not_found":
-        return f"{key}: name is missing"
-    if detail["type"] == "missing":
-        return f"{where}is missing"
-    if detail["type"] in ("model_type", "model_attributes_type"):
-        example = f"{section}.name={received}" if section in COMPONENTS else f"{section}.key=value"
-        return f"{where}received {received!r}; {section} is a section: write {example}"
-    if detail["type"] == "literal_error":
-        names = [word or number for word, number in re.findall(r"'([^']*)'|(\d+)", detail["ctx"]["expected"])]
-        return f"{where}received {received!r}; {suggestion(str(received), names)}"
-    if detail["type"] == "value_error":
-        return f"{where}{detail['msg'].removeprefix('Value error, ')}"
-    message = detail["msg"][0].lower() + detail["msg"][1:]
-    return f"{where}received {received!r}; {message}"
-
-
-def homes_of(key: str) -> list[str]:
-    """Name the keys, each with its section, that end in a word.
-
-    Example:
-        >>> homes_of("epochs"), homes_of("epoch")
-        (['train.epochs'], [])
-    """
-    sections = {name: get_args(field.annotation) or (field.annotation,) for name, field in Recipe.model_fields.items()}
-    return [
-        f"{name}.{key}"
-        for name, specs in sections.items()
-        if any(key in getattr(spec, "model_fields", ()) for spec in specs)
-    ]
-
-
-def _keys(detail: ErrorDetails, section: str, rest: Sequence[str]) -> list[str]:
-    """List the keys that exist where an unknown one was met."""
-    if not rest:
-        return [*Recipe.model_fields, "base"]
-    annotation: Any = Recipe.model_fields[section].annotation
-    if section not in COMPONENTS:
-        return list(annotation.model_fields)
-    chosen = str(detail["loc"][1])
-    spec = next(member for member in annotation.__args__ if member.model_fields["name"].default == chosen)
-    return list(spec.model_fields)

@@ -252,7 +252,7 @@ class Recipe(Section):
         cls,
         target: str | os.PathLike[str],
         overrides: Sequence[str] = (),
-        strength: Strength = "fast",
+        strength: Strength | None = None,
     ) -> Recipe:
         """Load a recipe by name, from a TOML file or a run's folder, or for a path to your own images.
 
@@ -260,7 +260,7 @@ class Recipe(Section):
             target: a shipped recipe's name, a ``.toml`` file, a run's folder, or a path to images.
             overrides: dotted assignments such as ``"optim.lr=0.02"``.
             strength: ``fast``, ``balanced`` or ``best``: how much time goes into accuracy, where a recipe comes in
-                several; ``fashion-mnist`` in strength ``best`` is the recipe ``fashion-mnist-best``.
+                several; ``fashion-mnist`` in strength ``best`` is the recipe ``fashion-mnist-best``. None: as named.
 
         Raises:
             InputError: with every fault of the recipe at once.

@@ -55,7 +55,8 @@ def within_budget(target: str | os.PathLike[str], seconds: float, overrides: Seq
     if "train.epochs" in asked:
         raise InputError("a budget decides train.epochs, and it was given too", hint="leave one of them out")
     end = time.perf_counter() + FILLED * seconds - REPORT
-    fast, *stronger = [Recipe.load(target, overrides, strength) for strength in strengths(target)]
+    _, *more = strengths(target)
+    fast, *stronger = [Recipe.load(target, overrides, strength) for strength in (None, *more)]
     splits = data.load(fast.data)
     chosen, costs = fast, estimate(fast, splits)
     for recipe in stronger:  # on the same images

@@ -29,7 +29,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -41,15 +41,15 @@ from torch import nn
 
 import airbench_side
 import record
-from imagette import models
 from imagette.core.errors import EnvironmentFault, ImagetteError, InputError
 from imagette.data import load as data
 from imagette.data.imageset import ImageSet
-from imagette.engine import nets, probe
+from imagette.engine import probe
 from imagette.engine.loop import Training
 from imagette.engine.plan import Plan
 from imagette.recipe.schema import Recipe
 from peers import Worker
+from workshop import Workshop
 
 FIRST_SEED = 100  # the tuning used the first few
 OURS, THEIRS = SIDES = "ours", "airbench"
@@ -271,38 +271,6 @@ def our_side(words: list[str]) -> None:
     answer({"plan": plan.to_dict(), "data": f"{train.fingerprint}, {test.fingerprint}"})
     for seed, _ in enumerate(sys.stdin, FIRST_SEED):
         answer({"seed": seed} | trained(recipe.replace(**{"train.seed": seed}), train, test, plan, workshop))
-
-
-class Workshop:
-    """Where nets are built: a new one in the memory of the first of its kind, whose compiled steps know no other place.
-
-    Attributes:
-        seconds: that the computation of stems has taken, which airbench counts.
-    """
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-        self._firsts: dict[str, nn.Module] = {}
-        models.prepare, nets.placed = self._timed(models.prepare), self._again(nets.placed)
-
-    def _timed(self, prepare: Callable[..., None]) -> Callable[..., None]:
-        def timed(*arguments: Any) -> None:
-            started = time.perf_counter()
-            prepare(*arguments)
-            self.seconds += time.perf_counter() - started
-
-        return timed
-
-    def _again(self, place: Callable[..., nn.Module]) -> Callable[..., nn.Module]:
-        def placed(module: nn.Module, plan: Plan) -> nn.Module:
-            new = place(module, plan)
-            first = self._firsts.setdefault(repr(new), new)
-            first.load_state_dict(new.state_dict())
-            for parameter, fresh in zip(first.parameters(), new.parameters(), strict=True):
-                parameter.requires_grad_(fresh.requires_grad)  # a stem may have been frozen
-            return first
-
-        return placed
 
 
 class InHalf(nn.Module):

@@ -1,7 +1,9 @@
 """How long until the articles' accuracy, with our recipes and in the articles' own way? Or until one of your choice?
 
 Each training is a process of its own, with a seed of its own; none is left out. Three clocks: the training with its
-test; with the images brought to the device and the net built; and the whole process, imports included. The articles'
+test; with the images brought to the device and the net built; and the whole process, imports included. With --warm, for
+GPUs, one process compiles, trains twice on random labels and then with all of the seeds, as airbench does, and another
+one is timed as a whole: each of 50 processes would compile for longer than it trains. The articles'
 own way (see articles_race.py) is timed for whole epochs, after a few steps to warm up, and the number of its
 published epochs multiplied. The recipes were tuned on a part of the training images; the test images have chosen
 nothing.
@@ -9,6 +11,7 @@ nothing.
     python benchmarks/speedrun.py --cifar10 cifar10-jpeg/       # all cases; about an hour on two cores
     python benchmarks/speedrun.py a4 a1 --seeds 5
     python benchmarks/speedrun.py --target 0.94 --seeds 50 --recipe fashion-mnist-balanced train.epochs=12
+    python benchmarks/speedrun.py --target 0.95 --seeds 50 --warm --recipe fashion-mnist-best    # on a GPU
 """
 
 from __future__ import annotations
@@ -23,14 +26,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 import record
 from articles_race import CASES as ARTICLES
 from articles_race import articles_way
 from imagette.bench.timing import random_images
 from imagette.data import load as data
+from imagette.data.splits import Splits
 from imagette.engine import probe
 from imagette.engine.loop import Training
+from imagette.engine.plan import Plan
 from imagette.recipe.schema import Recipe
+from workshop import Workshop
 
 WARM = 10  # steps
 FIRST_SEED = 100  # the tuning used the first few
@@ -88,18 +96,21 @@ def main() -> None:
     parser.add_argument("--epochs-measured", type=int, default=2, help="of the articles' own way")
     parser.add_argument("--cifar10", metavar="PATH", default="", help="CIFAR-10 as images of your own")
     parser.add_argument("--save", action="store_true", help="write the rows of a part of the cases, or of --recipe")
-    parser.add_argument("--child", type=int, metavar="SEED", help=argparse.SUPPRESS)
+    parser.add_argument("--warm", action="store_true", help="all seeds of --recipe in one process, compiled before")
+    parser.add_argument("--child", type=int, nargs="+", metavar="SEED", help=argparse.SUPPRESS)
     asked = parser.parse_args()
-    if asked.child is not None:
-        print(json.dumps(trained(recipe_of(asked.recipe, asked.cifar10, asked.child))))
+    if asked.child:
+        train_all([recipe_of(asked.recipe, asked.cifar10, seed) for seed in asked.child])
         return
     if bool(asked.recipe) != (asked.target is not None) or (asked.recipe and asked.cases):
         parser.error("--recipe and --target go together, in place of cases")
+    if asked.warm and not asked.recipe:
+        parser.error("--warm goes with --recipe: the articles' own way is timed between the processes of the cases")
     if asked.seeds < 2 or asked.epochs_measured < 1:
         parser.error("a test of the mean needs --seeds 2 or more, an extrapolation --epochs-measured 1 or more")
     cases = {name: CASES[name] for name in asked.cases or CASES}
     if asked.recipe:
-        cases = {asked.recipe[0]: Case(asked.target, tuple(asked.recipe))}
+        cases = {f"{asked.recipe[0]} {asked.target:.4g}": Case(asked.target, tuple(asked.recipe))}
     results, line = [], record.table(COLUMNS)
     for name, case in cases.items():
         try:
@@ -121,25 +132,32 @@ def measure(name: str, case: Case, asked: argparse.Namespace) -> dict[str, Any]:
     """Train with every seed, the articles' epochs in between."""
     from scipy.stats import ttest_1samp  # here: it takes 0.7 s to import, and the trainings need it not
 
-    runs, article = [], Article(case) if case.article else None
-    for number in range(asked.seeds):
-        runs.append(child(case, FIRST_SEED + number, asked.cifar10))
+    seeds, article = [*range(FIRST_SEED, FIRST_SEED + asked.seeds)], Article(case) if case.article else None
+    runs, processes = [], []
+    if asked.warm:
+        runs, _ = child(case, seeds, asked.cifar10)
+        processes = [child(case, seeds[:1], asked.cifar10)[1]]
+    for number, seed in enumerate(seeds if not asked.warm else ()):
+        answers, process = child(case, [seed], asked.cifar10)
+        runs += answers
+        processes.append(process)
         if article and number < asked.epochs_measured:
             article.epoch()
     accuracies = [run["accuracy"] for run in runs]
-    seconds = {clock: [run[clock] for run in runs] for clock in ("training", "with_data", "process")}
+    seconds = {clock: [run[clock] for run in runs] for clock in ("training", "with_data")} | {"process": processes}
     way = article.summary() if article else None
     return {
         "case": name,
         "target": case.target,
         "recipe": " ".join(case.recipe),
         "data": runs[0]["data"],
-        "seeds": [FIRST_SEED + number for number in range(asked.seeds)],
+        "seeds": seeds,
         "accuracies": accuracies,
         "seconds": seconds,
         "articles_way": way,
         "ratio": way["seconds"] / statistics.mean(seconds["training"]) if way else None,
         "p_value": float(ttest_1samp(accuracies, case.target, alternative="greater").pvalue),
+        "warm": asked.warm,
         "plan": runs[0]["plan"],
     }
 
@@ -168,12 +186,12 @@ class Article:
         return {"seconds": whole, "epochs": self.epochs, **measured}
 
 
-def child(case: Case, seed: int, cifar10: str) -> dict[str, Any]:
-    """Train in a process of its own; give what it says, and its whole time."""
-    command = [sys.executable, __file__, "--child", str(seed), "--cifar10", cifar10, "--recipe", *case.recipe]
+def child(case: Case, seeds: Sequence[int], cifar10: str) -> tuple[list[dict[str, Any]], float]:
+    """Train in a process of its own, with one seed or, warm, with several; give what it says, and its whole time."""
+    words = [*map(str, seeds), "--cifar10", cifar10, "--recipe", *case.recipe]
     started = time.perf_counter()
-    answer = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
-    return json.loads(answer.splitlines()[-1]) | {"process": time.perf_counter() - started}
+    said = subprocess.run([sys.executable, __file__, "--child", *words], stdout=subprocess.PIPE, text=True, check=True)
+    return [json.loads(line) for line in said.stdout.splitlines()], time.perf_counter() - started
 
 
 def recipe_of(words: Sequence[str], cifar10: str, seed: int) -> Recipe:
@@ -183,14 +201,25 @@ def recipe_of(words: Sequence[str], cifar10: str, seed: int) -> Recipe:
     return Recipe.load(target, [*changes, *path, f"train.seed={seed}", "train.keep=last"])
 
 
-def trained(recipe: Recipe) -> dict[str, Any]:
+def train_all(recipes: Sequence[Recipe]) -> None:
+    """Train with recipes that differ in their seeds; print a line for each. Several are trained warm."""
+    splits, workshop, plan = data.load(recipes[0].data), Workshop(), None
+    if len(recipes) > 1:
+        plan = probe.decided(recipes[0], splits.train)
+        labels = np.random.default_rng(0).integers(0, len(splits.train.classes), len(splits.train))
+        for _ in range(2):  # as airbench
+            trained(recipes[0], replace(splits, train=replace(splits.train, labels=labels)), workshop, plan)
+    for recipe in recipes:
+        print(json.dumps(trained(recipe, splits, workshop, plan)), flush=True)
+
+
+def trained(recipe: Recipe, splits: Splits, workshop: Workshop, plan: Plan | None) -> dict[str, Any]:
     """Train and test; give the accuracy and two clocks."""
-    splits = data.load(recipe.data)
-    train, test = splits.train, splits.test
+    train, test, workshop.seconds = splits.train, splits.test, 0.0
     started = time.perf_counter()
-    plan = probe.decided(recipe, train)
+    plan = plan or probe.decided(recipe, train)
     training = Training(recipe, train, None, plan)
-    ready = time.perf_counter()
+    ready = time.perf_counter() - workshop.seconds  # a stem belongs to the training
     for _ in training.events():
         pass
     logits = training.predictor().logits(test.images)

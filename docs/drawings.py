@@ -114,10 +114,10 @@ def _clocks(pages: Sequence[Page], names: Sequence[Sequence[str]]) -> tuple[Figu
     for axes, page, lines in zip(panels, pages, names, strict=True):
         for at, row in enumerate(reversed(page.rows)):
             for clock, mark in CLOCKS.items():
-                axes.plot(row["seconds"][clock], [at] * len(row["seeds"]), ".", color=OURS, alpha=0.25, markersize=5)
+                seconds = row["seconds"][clock]
+                axes.plot(seconds, [at] * len(seconds), ".", color=OURS, alpha=0.25, markersize=5)
                 label = f"ours, {clock.replace('_', ' ')}" if at == 0 else None
-                middle = statistics.median(row["seconds"][clock])
-                axes.plot(middle, at, mark, color=OURS, markersize=7, fillstyle="none", label=label)
+                axes.plot(statistics.median(seconds), at, mark, color=OURS, markersize=7, fillstyle="none", label=label)
         axes.set_yticks(range(len(lines)), list(reversed(lines)))
         axes.set(ylim=(-0.6, len(lines) - 0.4))
         axes.grid(axis="x", alpha=0.2)

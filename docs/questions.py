@@ -118,6 +118,7 @@ def records(page: Page, tongue: str, say: Say) -> Answer:
     lines, remarks = [], []
     for row in page.rows:
         lines.append((f"`{row['recipe']}`", *_reached(row)))
+        remarks += [say("warm", case=row["recipe"])] if row["warm"] else []
         remarks += _doubts(row, row["recipe"], say)
     yield markdown(say("headings"), lines)
     yield from remarks

@@ -52,7 +52,8 @@ def airbench_row(case: str, ours: list[float], ratio: list[float]) -> dict[str, 
 
 def record_row(recipe: str, target: float) -> dict[str, Any]:
     found = {**speedrun_row(recipe, target, 0.2), "recipe": recipe, "articles_way": None, "ratio": None}
-    return {**found, "data": "0123456789abcdef, JPEG" if recipe == "best" else "0123456789abcdef"}
+    data = "0123456789abcdef, JPEG" if recipe == "best" else "0123456789abcdef"
+    return {**found, "data": data, "warm": recipe == "best"}
 
 
 def cost_row(grows: str, deviation: float) -> dict[str, Any]:
@@ -190,6 +191,13 @@ def test_processors_of_one_name_and_parts_of_the_cases_stand_apart(tmp_path: Pat
     write(tmp_path, "records-b", results=[{**record_row("best", 0.95), "case": "b"}])
     text = english(tmp_path)
     assert all(said in text for said in ("+50.0 %", "+25.0 %", "| `fast` |", "| `best` |"))
+
+
+def test_seeds_that_shared_a_process_are_told(tmp_path: Path) -> None:
+    write(tmp_path, "records-a", results=[record_row("fast", 0.93), record_row("best", 0.95)])
+    told = [line for line in english(tmp_path).splitlines() if "all seeds in one process" in line]
+    assert len(told) == 1
+    assert "`best`" in told[0]
 
 
 def test_a_test_that_says_nothing_proves_nothing(tmp_path: Path) -> None:

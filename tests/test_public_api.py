@@ -1,7 +1,5 @@
 """The public names are frozen: adding one is a decision, losing one breaks somebody's program."""
 
-import subprocess
-import sys
 from importlib import metadata
 
 import pytest
@@ -41,9 +39,3 @@ def test_the_version_is_that_of_the_package() -> None:
 def test_a_wrong_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="trian"):
         _ = imagette.trian  # type: ignore[attr-defined]
-
-
-def test_importing_the_package_loads_nothing_heavy() -> None:
-    program = "import sys, imagette; print(*sys.modules)"
-    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
-    assert {"torch", "numpy", "pydantic", "rich"}.isdisjoint(loaded)

@@ -41,7 +41,12 @@ def test_the_table_holds_what_the_runs_measured(ladder: tuple[Path, list[table.R
         assert row.as_published is not None
         run = imagette.load(root / row.as_published.run)
         assert row.as_published.figures["test"]["accuracy"] == run.summary["test"]["accuracy"]
+        assert row.as_published.figures["train"]["accuracy"] == run.history[-1]["train_accuracy"]
         assert row.as_published.history["train_loss"] == [epoch["train_loss"] for epoch in run.history]
+        assert row.as_published.confused == [tuple(pair) for pair in run.summary["test"]["most_confused"][:3]]
+        recalls = {share["name"]: share["recall"] for share in run.summary["test"]["per_class"]}
+        worst, recall = row.as_published.worst[0]
+        assert recall == recalls[worst] == min(recalls.values())
     with (root / "articles.csv").open() as file:
         cells = list(csv.DictReader(file))
     assert [line["id"] for line in cells] == ["a1-1", "a1-2", "a1-3", "a1-4"]

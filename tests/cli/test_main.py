@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib import metadata
 
 import click
 import numpy as np
@@ -52,7 +53,7 @@ def test_a_menu_without_a_choice_shows_itself(call, words) -> None:
 
 
 def test_the_version(call) -> None:
-    assert call("--version").out == "imagette 0.1.0\n"
+    assert call("--version").out == f"imagette {metadata.version('imagette')}\n"
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,9 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
+import imagette
 from imagette.cli.output import percent
 
 
@@ -49,6 +51,14 @@ def test_show_has_the_figures_and_a_row_an_epoch(call, trained) -> None:
     for line, row in zip(table[1:], trained.history, strict=True):
         assert line.split()[2] == f"{row['train_loss']:.4g}"
         assert line.endswith("best so far") == row["best"]
+
+
+def test_show_and_page_name_the_epoch_whose_weights_were_kept(call, nowhere) -> None:
+    spoiled = ("train.epochs=3", "schedule.name=multistep", "schedule.milestones=[2]", "schedule.gamma=1000")
+    assert call("train", "digits", *spoiled, "train.monitor=val_loss", "model.name=linear", "--quiet").code == 0
+    assert imagette.load("digits-1").summary["best_epoch"] == 2
+    assert "the weights of epoch 2\n" in call("runs", "show", "digits-1").out
+    assert "3, kept the best (epoch 2)" in Path("runs/digits-1/report.html").read_text()
 
 
 def test_show_of_an_unfinished_run(call, trained, tmp_path) -> None:

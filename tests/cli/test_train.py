@@ -107,6 +107,15 @@ def test_resume_of_a_finished_run_says_so(call, trained) -> None:
     assert answer.out.startswith("test accuracy  ")
 
 
+def test_a_page_that_cannot_be_written_is_said_and_the_training_is_done_all_the_same(call, trained, nowhere) -> None:
+    shutil.copytree(trained.path, "digits-1", ignore=shutil.ignore_patterns("plots"))
+    Path("digits-1/plots").touch()  # where the pictures' folder would be
+    answer = call("resume", "digits-1", "--quiet")
+    assert answer.code == 0
+    assert "the page could not be written: digits-1/plots/" in answer.err
+    assert [line.split("  ")[0] for line in answer.out.splitlines()[:3]] == ["test accuracy", "run", ""]
+
+
 def test_a_reader_who_leaves_after_a_line_costs_no_page(nowhere) -> None:
     command = [sys.executable, "-m", "imagette", "train", "digits", "train.epochs=1", "model.name=linear", "--quiet"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
@@ -122,6 +131,8 @@ def test_a_learning_rate_that_diverges_is_4(call, nowhere) -> None:
     assert answer.code == 4
     assert answer.err.startswith("error: ")
     assert call("runs", "list").out.splitlines()[1].split()[:2] == ["digits-1", "diverged"]
+    cause = answer.err.splitlines()[0].removeprefix("error: ")
+    assert cause in call("runs", "show", "digits-1").out
     told = call("test", "digits-1").err
     assert "digits-1 has no model.json: the " in told
     assert "imagette resume" not in told
@@ -229,3 +240,13 @@ def test_a_training_that_was_stopped_is_finished_with_what_it_learned(call, nowh
     assert (answer.code, answer.err) == (0, "")
     assert "test accuracy" in answer.out
     assert imagette.load("runs/digits-1").summary["epochs"] == 1
+
+
+def test_a_training_that_was_stopped_ends_after_as_many_epochs_as_are_asked_for(call, nowhere) -> None:
+    linear = ("train.epochs=40", "schedule.name=constant", "model.name=linear", "train.threads=1")
+    stream = imagette.stream(imagette.Recipe.load("digits", linear))
+    next(event for event in stream if isinstance(event, EpochDone))
+    stream.close()
+    answer = call("resume", "runs/digits-1", "--epochs", 2, "--quiet")
+    assert (answer.code, answer.err) == (0, "")
+    assert imagette.load("runs/digits-1").summary["epochs"] == 2

@@ -58,12 +58,6 @@ def test_every_entry_is_complete_and_every_byte_of_it_pinned(name):
         assert bundle.client in ("", *packages.COMMANDS)
 
 
-def test_an_unknown_name_is_answered_with_the_nearest():
-    with pytest.raises(InputError, match="unknown data set 'fashionmnist'") as caught:
-        entry("fashionmnist")
-    assert "did you mean 'fashion-mnist'?" in str(caught.value)
-
-
 def test_an_unknown_division_is_answered_with_those_that_exist():
     with pytest.raises(InputError, match="mnist comes in one division"):
         fetch.fetch("mnist", "kaggle")

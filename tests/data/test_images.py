@@ -13,7 +13,7 @@ from PIL import Image
 
 from imagette.core.errors import InputError
 from imagette.data.formats import images
-from imagette.data.formats.decode import FORMATS, MAX_PIXELS, decode, header
+from imagette.data.formats.decode import MAX_PIXELS, decode, header
 from imagette.data.formats.images import Wanted, conform, decode_all, expand, read_images
 from imagette.data.imageset import ImageSet
 
@@ -315,7 +315,6 @@ def test_a_truncated_file_is_refused(tmp_path, suffix):
 
 def test_formats_outside_the_list_are_refused_whatever_their_name(tmp_path):
     path = saved(tmp_path / "a.png", Image.new("RGB", (4, 4)), format="ICO")
-    assert all(form in FORMATS for form in ("PNG", "JPEG"))
     assert "not an image, or of a format that is not read" in refusal(path)
 
 

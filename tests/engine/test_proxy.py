@@ -14,7 +14,6 @@ from imagette import models
 from imagette.core.errors import Diverged, InputError
 from imagette.data.imageset import ImageSet
 from imagette.engine import probe
-from imagette.engine.estimate import STEPS
 from imagette.engine.events import EpochDone, Logged
 from imagette.engine.loop import Training
 from imagette.engine.plan import Plan
@@ -233,7 +232,3 @@ def test_the_step_that_is_timed_is_the_one_that_is_taken() -> None:
     with register_module_forward_pre_hook(look):
         probe.step_seconds(spec, Plan.make(spec, 1000), (1, 8, 8), 10)
     assert seen == {(8, 25), (2, 25), (2, 50)}
-
-
-def test_an_estimate_times_whole_rounds_of_a_proxy() -> None:
-    assert STEPS % LEARNS_EVERY == 0

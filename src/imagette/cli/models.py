@@ -103,5 +103,5 @@ def _draw(module: nn.Module, shape: tuple[int, int, int], file: str, title: str)
 
 def _bytes(count: int) -> str:
     """Write an amount of memory."""
-    power = min(max(count, 1).bit_length() - 1, 39) // 10
-    return f"{count / 1024**power:.4g} {('B', 'KiB', 'MiB', 'GiB')[power]}"
+    power = min(max(count, 1).bit_length() - 1, 69) // 10
+    return f"{count / 1024**power:.4g} {('B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB')[power]}"

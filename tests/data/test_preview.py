@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 from imagette.core.errors import EnvironmentFault
@@ -58,6 +59,18 @@ def test_the_seed_decides(tmp_path):
     a, b, c = (pixels(tmp_path / f"{name}.png") for name in "abc")
     assert np.array_equal(a, b)
     assert not np.array_equal(a, c)
+
+
+def test_every_image_stands_under_the_name_of_its_own_class(tmp_path, monkeypatch):
+    brightness = np.arange(0, 240, 20, np.uint8)
+    images = np.broadcast_to(brightness[:, None, None, None], (12, 1, 8, 8)).copy()
+    twelve = ImageSet(images, np.arange(12), tuple(f"gray {value}" for value in brightness), brightness.astype(str))
+    drawn, savefig = [], Figure.savefig
+    monkeypatch.setattr(Figure, "savefig", lambda self, *a, **k: (drawn.append(self), savefig(self, *a, **k)))
+    save(twelve, tmp_path / "a.png", rows=2, columns=6)
+    titles = [axis.get_title() for axis in drawn[0].axes]
+    assert titles == [f"gray {axis.images[0].get_array().max()}" for axis in drawn[0].axes]
+    assert sorted(titles) == sorted(twelve.classes)
 
 
 @pytest.mark.parametrize("count", [0, 1, 3, 17])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import torch
 from torch import nn
@@ -55,6 +57,20 @@ class Grown(Shuffled):
 
     def drawn(self, size):
         return torch.arange(size)
+
+
+class Slow(nn.Module):
+    """Takes its time for every batch, whatever its size."""
+
+    SECONDS = 0.02
+
+    def __init__(self, shape, classes):
+        super().__init__()
+        self.fc = nn.Linear(shape[0] * shape[1] * shape[2], classes)
+
+    def forward(self, images):
+        time.sleep(self.SECONDS)
+        return self.fc(images.flatten(1))
 
 
 def counted(shape, classes):

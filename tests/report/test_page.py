@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import csv
 import io
 import re
+from html import unescape
 from pathlib import Path
 
 import matplotlib as mpl
@@ -72,6 +74,23 @@ def test_the_page_holds_the_figures_and_a_picture_of_each_mistake(run: imagette.
     assert html.count("<figure>") == min(wrong, page.MISTAKES) > 0
 
 
+def test_a_mistake_is_shown_with_its_own_picture_and_with_what_it_was_taken_for(run: imagette.Run) -> None:
+    figures = re.findall(
+        r'<figure><img alt="" src="data:image/png;base64,([^"]*)"><figcaption>(.*?)</figcaption>',
+        (run.path / "report.html").read_text(),
+        re.DOTALL,
+    )
+    with (run.path / "mistakes.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    pixels = dict(zip(run.splits.test.ids.tolist(), run.splits.test.images[:, 0], strict=True))
+    assert len(figures) == len(rows) > 10
+    for (picture, caption), row in zip(figures, rows, strict=True):
+        with Image.open(io.BytesIO(base64.b64decode(picture))) as shown:
+            np.testing.assert_array_equal(np.asarray(shown), pixels[row["id"]])
+        words = " ".join(unescape(re.sub(r"<[^>]*>", "", caption)).split())
+        assert words == f"{row['predicted']} {float(row['probability']):.2%} is {row['label']} · {row['id']}"
+
+
 @pytest.mark.parametrize("channels", [2, 4])
 def test_mistakes_are_shown_on_white(tmp_path: Path, channels: int) -> None:
     images = np.zeros((100, 8, 8, channels), np.uint8)
@@ -86,6 +105,27 @@ def test_mistakes_are_shown_on_white(tmp_path: Path, channels: int) -> None:
             assert shown.mode == ("L" if channels == 2 else "RGB")
             assert np.unique(np.asarray(shown)[:4]).tolist() == [0]
             assert np.unique(np.asarray(shown)[4:]).tolist() == [255]
+
+
+def test_a_row_of_the_drawn_matrix_is_a_true_class_and_its_numbers_stand_in_their_cells() -> None:
+    figure = plots.confusion(np.array([[6, 2], [0, 10]]), ("cat", "dog"))
+    axes = figure.axes[0]
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("predicted", "true")
+    np.testing.assert_allclose(axes.images[0].get_array(), [[0.75, 0.25], [0, 1]])
+    assert {text.get_position(): text.get_text() for text in axes.texts} == {(0, 0): "6", (1, 0): "2", (1, 1): "10"}
+    for labels in (axes.get_xticklabels(), axes.get_yticklabels()):
+        assert [label.get_text() for label in labels] == ["cat", "dog"]
+    assert axes.get_title() == "16 of 18 test images right"
+
+
+def test_the_curves_are_those_of_the_runs_history(run: imagette.Run) -> None:
+    figure = plots.curves(run)
+    for axes, what in zip(figure.axes, ("loss", "accuracy"), strict=True):
+        assert axes.get_title() == what
+        assert {line.get_label(): list(zip(*line.get_data(), strict=True)) for line in axes.lines} == {
+            label: [(row["epoch"], row[f"{part}_{what}"]) for row in run.history]
+            for label, part in (("training", "train"), ("validation", "val"))
+        }
 
 
 @pytest.mark.filterwarnings("error")

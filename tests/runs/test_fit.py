@@ -25,7 +25,8 @@ from imagette.data import catalog, store
 from imagette.data import load as data
 from imagette.engine import probe
 from imagette.engine.events import EpochDone, Logged
-from imagette.runs import session
+from imagette.engine.loop import Training
+from imagette.runs import checkpoint, session
 from imagette.runs.folder import RunFolder, run_paths
 from imagette.runs.recorder import CLOCKS
 from models.own import Viewed, with_fixed_statistics
@@ -91,19 +92,35 @@ def test_test_and_predict_agree_with_the_summary_to_the_last_digit(finished: ima
     assert saved["ids"].tolist() == test.ids.tolist()
 
 
-def test_a_shift_travels_with_the_run(tmp_path: Path) -> None:
-    moved = ("evaluate.shift=1", "model.name=cnn", "model.widths=[4]", "train.epochs=1")
-    run = imagette.load(imagette.train(recipe(*moved), runs=tmp_path, progress=False).path)
-    assert run.predictor.shift == 1
+@pytest.mark.parametrize(
+    ("key", "value", "off", "in_an_epoch"),
+    [
+        ("evaluate.shift", 1, 0, False),  # an epoch is validated without the views
+        ("evaluate.mirror", True, False, False),
+        ("traps.test_without_eval", True, False, True),
+    ],
+)
+def test_how_a_model_is_measured_travels_with_the_run(
+    key: str, value: object, off: object, in_an_epoch: bool, tmp_path: Path
+) -> None:
+    net = recipe("model.name=cnn", "model.widths=[4]", "model.dropout=0.5", "train.epochs=1")
+    run = imagette.load(imagette.train(net.replace(**{key: value}), runs=tmp_path, progress=False).path)
     assert run.test() == run.summary["test"]
     images = run.splits.test.images
     found = np.load(run.path / "predictions.npz")["logits"]
     np.testing.assert_array_equal(run.predictor.logits(images), found)
-    plain = imagette.runs.run.Run(run.path, recipe=run.recipe.replace(**{"evaluate.shift": 0}))
+    plain = imagette.runs.run.Run(run.path, recipe=run.recipe.replace(**{key: off}))
     assert not np.allclose(plain.predictor.logits(images), found)
-    best = run.history[run.summary["best_epoch"] - 1]  # an epoch is validated without the views
-    assert best["val_loss"] == pytest.approx(validation_loss(plain))
-    assert validation_loss(run) != pytest.approx(best["val_loss"], rel=1e-4)
+    like_the_epoch, unlike = (run, plain) if in_an_epoch else (plain, run)
+    [epoch] = run.history
+    assert epoch["val_loss"] == pytest.approx(validation_loss(like_the_epoch))
+    assert epoch["val_loss"] != pytest.approx(validation_loss(unlike), rel=1e-4)
+    training = Training(run.recipe, run.splits.train, run.splits.validation)
+    training.module.load_state_dict(load_file(run.path / "model.safetensors"))
+    np.testing.assert_allclose(training.predictor().logits(images), found, rtol=1e-4, atol=1e-5)
+
+
+def test_a_shift_as_large_as_the_images_leaves_no_run(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"evaluate.shift = 8"):
         imagette.train(recipe("evaluate.shift=8"), runs=tmp_path / "none", progress=False)
     assert not run_paths(tmp_path / "none")
@@ -194,6 +211,24 @@ def test_the_mistakes_are_all_listed_surest_first(finished: imagette.Run) -> Non
     assert surest == sorted(surest, reverse=True)
 
 
+def test_every_mistake_is_what_the_predictions_say_of_its_image(finished: imagette.Run) -> None:
+    saved, test = np.load(finished.path / "predictions.npz"), finished.splits.test
+    exponentials = np.exp(saved["logits"].astype(np.float64))
+    probabilities = exponentials / exponentials.sum(1, keepdims=True)
+    names, shares = {}, {}
+    for name, label, row in zip(test.ids, test.labels, probabilities, strict=True):
+        if row.argmax() != label:
+            names[name] = test.classes[label], test.classes[row.argmax()]
+            shares[name] = pytest.approx((row.max(), row[label]), rel=1e-4)
+    with (finished.path / "mistakes.csv").open() as file:
+        rows = {row["id"]: row for row in csv.DictReader(file)}
+    assert {name: (row["label"], row["predicted"]) for name, row in rows.items()} == names
+    found = {name: (float(row["probability"]), float(row["label_probability"])) for name, row in rows.items()}
+    assert found == shares
+    assert saved["labels"].tolist() == test.labels.tolist()
+    assert tuple(saved["classes"]) == test.classes
+
+
 def test_the_runs_own_recipe_trains_to_the_same_weights(finished: imagette.Run, tmp_path: Path) -> None:
     again = imagette.train(str(finished.path / "recipe.toml"), runs=tmp_path, progress=False)
     ours, theirs = (load_file(run.path / "model.safetensors") for run in (finished, again))
@@ -208,6 +243,17 @@ def test_let_go_and_resumed_it_ends_as_if_undisturbed(finished: imagette.Run, tm
     assert table(path) == table(finished.path)
     assert table(path, "steps.csv") == table(finished.path, "steps.csv")
     assert resumed.summary["test"] == finished.summary["test"]
+
+
+@pytest.mark.parametrize(("seconds", "batch"), [(1e-6, 1), (60.0, 0)])
+def test_within_an_epoch_a_checkpoint_is_made_as_soon_as_it_is_due(seconds: float, batch: int, tmp_path: Path) -> None:
+    spec = recipe("train.log_every=1", f"train.checkpoint_seconds={seconds}")
+    stream = imagette.stream(spec, runs=tmp_path)
+    next(event for event in stream if isinstance(event, Logged))
+    saved = checkpoint.load_latest(tmp_path / "digits-1" / "checkpoints")
+    stream.close()  # type: ignore[attr-defined]
+    assert saved is not None
+    assert saved.facts["progress"]["batch"] == batch
 
 
 def test_to_stop_listening_at_the_last_event_leaves_a_finished_run(tmp_path: Path) -> None:

@@ -37,6 +37,7 @@ def test_a_first_look_is_short_and_stands_apart(
     assert "2 of the trainings" in (said := capsys.readouterr().err)
     assert "- a1-1: MNIST could not be had" in said
     assert "- a1-1-corrected: MNIST could not be had" in said
+    assert "hint: put its files in a folder and name it with IMAGETTE_DATA" in said
     (path,) = run_paths("runs/articles-quick")
     run = imagette.load(path)
     assert (run.path.name, run.recipe.data.limit) == ("a4-corrected-1", 10_000)

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +22,7 @@ import imagette
 from imagette.articles import table
 from imagette.articles.reproduce import reproduce
 from imagette.core.errors import Diverged, EnvironmentFault, InputError
+from imagette.core.files import exclusive
 from imagette.runs.folder import run_paths
 
 
@@ -259,3 +261,12 @@ def test_a_stopped_reproduction_goes_on_where_it_was(tmp_path: Path, large_digit
     assert names(tmp_path) == ["a1-3-1", "a1-4-1"]
     assert len(first.history) == 100
     assert "a1-4" in done.stdout
+
+
+def test_a_table_is_written_by_one_process_at_a_time(ladder: tuple[Path, list[table.Row]], tmp_path: Path) -> None:
+    _, rows = ladder
+    with ThreadPoolExecutor(1) as pool, exclusive(tmp_path / ".lock", "the table"):
+        other = pool.submit(table.save, rows[:1], tmp_path)
+        time.sleep(0.2)
+        assert not (tmp_path / "articles.json").exists()
+    assert other.result() == rows[:1]

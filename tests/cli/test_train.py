@@ -242,6 +242,15 @@ def test_a_training_that_was_stopped_is_finished_with_what_it_learned(call, nowh
     assert imagette.load("runs/digits-1").summary["epochs"] == 1
 
 
+def test_an_extension_lies_where_it_is_asked_to(call, trained, tmp_path) -> None:
+    (tmp_path / "file").touch()
+    answer = call("extend", trained.path, "--epochs", 1, "--runs", tmp_path / "file" / "runs", "--quiet")
+    assert answer.code == 3
+    assert "cannot be written" in answer.err
+    assert call("extend", trained.path, "--epochs", 1, "--runs", tmp_path / "mine", "--quiet").code == 0
+    assert imagette.load(tmp_path / "mine" / "digits-1").summary["epochs"] == 3
+
+
 def test_a_training_that_was_stopped_ends_after_as_many_epochs_as_are_asked_for(call, nowhere) -> None:
     linear = ("train.epochs=40", "schedule.name=constant", "model.name=linear", "train.threads=1")
     stream = imagette.stream(imagette.Recipe.load("digits", linear))

@@ -6,6 +6,7 @@ import base64
 import csv
 import io
 import re
+import shutil
 from html import unescape
 from pathlib import Path
 
@@ -105,6 +106,13 @@ def test_mistakes_are_shown_on_white(tmp_path: Path, channels: int) -> None:
             assert shown.mode == ("L" if channels == 2 else "RGB")
             assert np.unique(np.asarray(shown)[:4]).tolist() == [0]
             assert np.unique(np.asarray(shown)[4:]).tolist() == [255]
+
+
+def test_a_page_is_made_whatever_the_users_own_settings_of_matplotlib_are(run: imagette.Run, tmp_path: Path) -> None:
+    shutil.copytree(run.path, tmp_path / "digits-1", ignore=shutil.ignore_patterns("plots"))
+    with mpl.rc_context({"text.usetex": True}):  # where there may be no TeX
+        page.save(imagette.load(tmp_path / "digits-1"))
+    assert (tmp_path / "digits-1" / "plots" / "confusion.png").stat().st_size > 5_000
 
 
 def test_a_row_of_the_drawn_matrix_is_a_true_class_and_its_numbers_stand_in_their_cells() -> None:

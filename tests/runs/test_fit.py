@@ -26,7 +26,7 @@ from imagette.data import load as data
 from imagette.engine import probe
 from imagette.engine.events import EpochDone, Logged
 from imagette.engine.loop import Training
-from imagette.runs import checkpoint, session
+from imagette.runs import checkpoint, fit, session
 from imagette.runs.folder import RunFolder, run_paths
 from imagette.runs.recorder import CLOCKS
 from models.own import Viewed, with_fixed_statistics
@@ -196,9 +196,28 @@ def test_images_that_were_moved_are_said_with_the_value_to_mend(tmp_path: Path) 
     with pytest.raises(InputError, match=r"own\.npz") as caught:
         imagette.load(run.path).test()
     assert "change data.path in" in str(caught.value.hint)
+    with pytest.raises(InputError, match=r"own\.npz") as caught:
+        imagette.extend(run.path, 1, progress=False)
+    assert "change data.path in" in str(caught.value.hint)
     page = run.path / "recipe.toml"
     page.write_text(page.read_text().replace("own.npz", "moved.npz"))
     assert imagette.load(run.path).test() == run.summary["test"]
+    assert imagette.extend(run.path, 1, progress=False).summary["epochs"] == 2
+
+
+def test_a_linked_file_is_read_under_the_name_of_its_link(tmp_path: Path) -> None:
+    """As data sets lie that a version control keeps elsewhere, under names that tell nothing."""
+    rng, (kept, seen) = np.random.default_rng(0), (tmp_path / "kept", tmp_path / "seen")
+    kept.mkdir()
+    seen.mkdir()
+    for name, n, blob in (("train.csv", 40, "3f2a"), ("test.csv", 10, "9b1c")):
+        pixels = rng.integers(0, 256, (n, 16))
+        rows = [",".join(map(str, [i % 2, *row])) for i, row in enumerate(pixels)]
+        (kept / blob).write_text("\n".join([",".join(["label", *(f"pixel{i}" for i in range(1, 17))]), *rows]))
+        (seen / name).symlink_to(kept / blob)
+    linked = imagette.Recipe.load(str(seen / "train.csv"), [*QUICK, "train.epochs=1"])
+    run = imagette.train(linked, runs=tmp_path / "runs", progress=False)
+    assert (run.path.name, run.summary["test"]["n"]) == ("train-1", 10)
 
 
 def test_the_mistakes_are_all_listed_surest_first(finished: imagette.Run) -> None:
@@ -276,6 +295,21 @@ def test_an_interrupted_run_is_finished_with_what_it_has_learned(tmp_path: Path)
     assert (run.summary["epochs"], run.recipe.train.epochs, len(run.history)) == (2, 50, 2)
     assert run.test() == run.summary["test"]
     assert run.summary["test"]["accuracy"] > 0.5
+
+
+def test_to_finish_now_is_taken_back_by_a_stop_before_the_test(tmp_path: Path) -> None:
+    path = stopped_after(1, recipe("train.epochs=3"), tmp_path)
+    finishing = fit._resumed(RunFolder(path), None, True, None)
+    next(finishing)
+    finishing.close()  # type: ignore[attr-defined]
+    run = imagette.resume(path, progress=False)
+    assert (run.summary["epochs"], run.summary["stopped_early"]) == (3, False)
+
+
+def test_a_training_that_stopped_early_goes_on_if_more_epochs_are_asked_for(tmp_path: Path) -> None:
+    still = ("train.epochs=20", "train.early_stop=1", "optim.lr=1e-12", "schedule.name=constant")
+    path = stopped_after(2, recipe(*still), tmp_path)  # the second is no better than the first
+    assert imagette.resume(path, epochs=3, progress=False).summary["epochs"] == 3
 
 
 def test_a_run_without_an_epoch_cannot_be_finished(tmp_path: Path) -> None:
@@ -509,9 +543,27 @@ def test_a_resume_with_another_recipe_names_every_difference(tmp_path: Path) -> 
 
 def test_a_resume_may_change_what_no_weight_depends_on(finished: imagette.Run, tmp_path: Path) -> None:
     path = stopped_after(1, recipe(), tmp_path)
+    text = (path / "recipe.toml").read_text().replace("checkpoint_seconds = 60.0", "checkpoint_seconds = 5.0")
+    (path / "recipe.toml").write_text(re.sub(r"(\[evaluate\]\nbatch_size =) 500", r"\1 7", text))
+    run = imagette.resume(path, progress=False)
+    assert run.predictor.batch_size == run.recipe.evaluate.batch_size == 7
+    assert run.summary["test"]["accuracy"] == finished.summary["test"]["accuracy"]
+
+
+def test_without_eval_a_resume_keeps_the_size_of_the_batches_that_answers_depend_on(tmp_path: Path) -> None:
+    path = stopped_after(1, recipe("traps.test_without_eval=true"), tmp_path)
     text = (path / "recipe.toml").read_text()
-    (path / "recipe.toml").write_text(text.replace("checkpoint_seconds = 60.0", "checkpoint_seconds = 5.0"))
-    assert imagette.resume(path, progress=False).summary["test"] == finished.summary["test"]
+    (path / "recipe.toml").write_text(re.sub(r"(\[evaluate\]\nbatch_size =) 500", r"\1 7", text))
+    with pytest.raises(InputError, match=r"evaluate\.batch_size: 500 in the checkpoint, 7 in recipe\.toml"):
+        imagette.resume(path, progress=False)
+
+
+def test_an_unfinished_run_says_what_it_lacks_before_it_asks_for_images(tmp_path: Path) -> None:
+    path = stopped_after(1, imagette.Recipe.load(str(own_images(tmp_path)), QUICK), tmp_path / "my runs")
+    (tmp_path / "own.npz").unlink()
+    with pytest.raises(InputError, match=r"model\.json is missing") as caught:
+        imagette.load(path).test()
+    assert f"imagette resume '{path}'" in str(caught.value.hint)
 
 
 def own_images(folder: Path) -> Path:
@@ -855,3 +907,11 @@ def test_names_that_no_file_can_hold_are_refused_before_any_work(tmp_path: Path)
     with pytest.raises(InputError, match="is not UTF-8"):
         imagette.train(recipe(), runs=strange, progress=False)
     assert not run_paths(tmp_path / "runs")
+
+
+def test_one_trains_in_a_folder_whose_name_no_file_can_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    strange = Path(os.fsdecode(os.fsencode(tmp_path) + b"/J\xf6rg"))
+    strange.mkdir()
+    monkeypatch.chdir(strange)
+    run = imagette.train(recipe("train.epochs=1"), runs=tmp_path / "runs", progress=False)
+    assert run.environment["folder"] == f"{tmp_path}/J\\udcf6rg"

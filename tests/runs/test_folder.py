@@ -26,6 +26,15 @@ def test_folders_are_numbered_and_none_is_taken_twice(tmp_path: Path, recipe: Re
     assert sorted(made) == sorted(f"digits-{n}" for n in range(1, 17))
 
 
+def test_a_link_that_leads_nowhere_is_refused(tmp_path: Path, recipe: Recipe) -> None:
+    (tmp_path / "runs").symlink_to(tmp_path / "not mounted")
+    for root in (tmp_path / "runs", tmp_path / "runs" / "deeper"):
+        with pytest.raises(EnvironmentFault, match="cannot be written"):
+            check_writable(root)
+        with pytest.raises(EnvironmentFault, match="cannot be written"):
+            RunFolder.create(root, recipe, {})
+
+
 def test_numbers_go_on_behind_the_highest(tmp_path: Path, recipe: Recipe) -> None:
     (tmp_path / "digits-41").mkdir()
     assert RunFolder.create(tmp_path, recipe, {}).path.name == "digits-42"

@@ -83,7 +83,7 @@ def reproduce(
             except Interrupted as error:
                 raise Interrupted(error.message, hint="the same command goes on where it was") from error
             except ImagetteError as error:
-                say(f"{name}: {error.message}")
+                say(f"{name}: {error}")
                 failures[name] = error
             else:
                 row.add(measured, is_corrected=name == system.corrected)
@@ -121,7 +121,7 @@ def _adapted(recipe: Recipe, quick: bool, epochs: int | None, data: Mapping[str,
         changes["schedule.restarts"] = tuple(at for at in restarts if at)
         changes["schedule.warmup"] = recipe.schedule.warmup * epochs / full  # else it might not end
     if recipe.data.name in data:
-        changes["data.path"] = str(with_home(data[recipe.data.name]).resolve())
+        changes["data.path"] = str(with_home(data[recipe.data.name]).absolute())
     return recipe.replace(**changes) if changes else recipe
 
 
@@ -147,7 +147,10 @@ def _read(run: Run, test: dict[str, Any] | None = None) -> Measured:
     if run.recipe.data.path:  # files of a user may be others by now, under the same name
         _ = run.splits  # which refuses them
     if not (run.path / page.NAME).is_file():
-        page.save(run)
+        try:
+            page.save(run)
+        except Exception as error:  # the training is done and well, whatever became of its page
+            say(f"the page of {run.path} could not be written: {error}")
     return Measured.of(run, test)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from imagette.articles.published import SYSTEMS, System
 from imagette.core.console import counted
 from imagette.core.errors import InputError
-from imagette.core.files import atomic_write
+from imagette.core.files import atomic_write, in_turn
 from imagette.data.catalog import CATALOG
 from imagette.runs.run import Run
 
@@ -193,6 +193,11 @@ def save(rows: Sequence[Row], folder: Path) -> list[Row]:
         InputError: when those that are there are damaged.
         EnvironmentFault: when they cannot be written.
     """
+    with in_turn(folder / ".lock", f"the table in {folder}"):
+        return _merged(rows, folder)
+
+
+def _merged(rows: Sequence[Row], folder: Path) -> list[Row]:
     all_rows = known(folder)
     for row in rows:
         before = all_rows.get(row.system.id, row)

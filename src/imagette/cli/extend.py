@@ -23,8 +23,9 @@ from imagette.cli.result import announce
     help="Start a new leg at so many times the rate; by default 0.1 where the schedule has come to its end.",
 )
 @click.option("--anneal", is_flag=True, help="Let the rate fall in a line to zero over the added epochs.")
+@click.option("--runs", metavar="DIR", help="Where the new run's folder is made.  [default: beside RUN]")
 @arguments.quiet
-def command(run: str, epochs: int, factor: float | None, anneal: bool, quiet: bool) -> None:
+def command(run: str, epochs: int, factor: float | None, anneal: bool, runs: str | None, quiet: bool) -> None:
     """Train a finished run for more epochs.
 
     The result is a new run in a folder of its own; RUN stays as it is. Weights, optimizer and averages go on where
@@ -39,4 +40,4 @@ def command(run: str, epochs: int, factor: float | None, anneal: bool, quiet: bo
     """
     import imagette
 
-    announce(imagette.extend(run, epochs, factor=factor, anneal=anneal, progress=not quiet))
+    announce(imagette.extend(run, epochs, factor=factor, anneal=anneal, runs=runs, progress=not quiet))

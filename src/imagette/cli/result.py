@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from imagette.cli.output import percent
-from imagette.core.console import inert, say
-from imagette.core.errors import ImagetteError
+from imagette.core.console import inert, quoted, say
 
 if TYPE_CHECKING:
     from imagette.runs.run import Run
@@ -26,7 +24,7 @@ def announce(run: Run) -> None:
     """Write the run's page; print the result of a training and the next commands."""
     from imagette.report import page
 
-    folder = shlex.quote(inert(run.path))
+    folder = quoted(run.path)
     commands = {
         f"imagette test {folder}": "the figures of every class, and what is mistaken for what",
         f"imagette predict {folder} IMAGES...": "classify your own images",
@@ -37,7 +35,7 @@ def announce(run: Run) -> None:
     lines = [f"test accuracy  {accuracy_text(run.summary['test'])}", f"run            {inert(run.path)}"]
     try:
         lines.append(f"page           {inert(page.save(run))}")
-    except ImagetteError as error:  # the training is done and well, whatever became of its page
+    except Exception as error:  # the training is done and well, whatever became of its page
         say(f"the page could not be written: {error}")
     for line in lines:  # only now: nobody may read on after the first
         click.echo(line)

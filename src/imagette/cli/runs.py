@@ -69,24 +69,18 @@ def _row(path: Path) -> tuple[object, ...]:
         summary = RunFolder(path).read("summary.json") if done else {}
         figures = [summary.get(part) for part in ("validation", "test")]
         accuracies = [percent(part["accuracy"]) if part else "" for part in figures]
-        return path.name, _state(status), f"{status['epoch']} of {status['epochs']}", *accuracies
+        return path.name, _state(RunFolder(path), status), f"{status['epoch']} of {status['epochs']}", *accuracies
     except (ImagetteError, KeyError):
         return path.name, "damaged", "", "", ""
 
 
-def _state(status: dict[str, Any]) -> str:
-    """Tell how a run stands; a process that was killed could not write it down."""
+def _state(folder: RunFolder, status: dict[str, Any]) -> str:
+    """Tell how a run stands; a process that was killed could not write it down, and its number may be another's."""
     if status["state"] != "running":
         return str(status["state"])
     if status["host"] != os.uname().nodename:
         return inert(f"running on {status['host']}")
-    try:
-        os.kill(status["pid"], 0)
-    except ProcessLookupError:
-        return "killed"
-    except PermissionError:  # another user's: it lives
-        pass
-    return "running"
+    return "running" if folder.is_held() else "killed"
 
 
 def _epoch(row: dict[str, Any]) -> tuple[object, ...]:

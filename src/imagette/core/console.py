@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 import unicodedata
 from collections.abc import Callable, Iterator
@@ -44,6 +45,16 @@ def inert(text: object) -> str:
 def _harmless(character: str) -> bool:
     """Tell whether a character only shows; spaces of every width do, and what joins letters in many scripts."""
     return character.isprintable() or character in JOINERS or unicodedata.category(character) == "Zs"
+
+
+def quoted(path: object) -> str:
+    """Write a path for a command that is to be pasted into a shell.
+
+    Example:
+        >>> quoted("my runs/digits-1")
+        "'my runs/digits-1'"
+    """
+    return shlex.quote(inert(path))
 
 
 def counted(number: int, noun: str) -> str:

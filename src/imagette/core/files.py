@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import tempfile
 from collections.abc import Iterator
@@ -145,6 +146,25 @@ def exclusive(path: Path, what: str, timeout: float = -1) -> Iterator[None]:
         with suppress(OSError):
             owner.unlink()
         lock.release()
+
+
+def is_held(path: Path) -> bool:
+    """Tell whether a process holds a lock file of ``exclusive``; where there is none to read, none does.
+
+    Example:
+        >>> import tempfile
+        >>> lock = Path(tempfile.mkdtemp()) / ".lock"
+        >>> with exclusive(lock, "this"):
+        ...     inside = is_held(lock)
+        >>> inside, is_held(lock)
+        (True, False)
+    """
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError as error:
+        return isinstance(error, BlockingIOError)
+    return False
 
 
 @contextmanager

@@ -33,6 +33,10 @@ class Progress:
         self.seconds["train"] += seconds
         self.seconds["epoch"] += seconds
 
+    def go_on(self) -> None:
+        """Let a training that stopped early go on: patience begins a new count."""
+        self.early, self.patient_from = False, self.epoch
+
 
 def rank(figures: Mapping[str, float], monitor: str) -> list[float]:
     """Order epochs, the best one highest: by the monitored figure, and where it ties, by the loss of the same images.

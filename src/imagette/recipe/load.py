@@ -96,9 +96,12 @@ def _check_strength(target: str, strength: Strength) -> None:
     """Refuse a strength in which a recipe does not come, or any for one that is itself the strength of another."""
     found = strengths(target)
     stem, _, named = target.rpartition("-")
-    other = stem in shipped() and named in get_args(Strength)
-    if other or strength not in found:
-        hint = f"it is {stem!r} in strength {named!r}" if other else f"it has: {', '.join(found)}"
+    hint = "" if strength in found else f"it has: {', '.join(found)}"
+    if stem in shipped() and named in get_args(Strength):
+        hint = f"it is {stem!r} in strength {named!r}"
+    if target.endswith(".toml"):
+        hint = "a file, or a run's recipe, is what it is: leave the strength out"
+    if hint:
         raise InputError(f"{target!r} does not come in strength {strength!r}", hint=hint)
 
 
@@ -160,7 +163,7 @@ def _entries(folder: str) -> list[str]:
 
 
 def _run_name(path: str) -> str:
-    stem = Path(path).resolve().name.split(".")[0]
+    stem = Path(os.path.abspath(path)).name.split(".")[0]  # noqa: PTH100  # unlike resolve, it follows no link
     kept = "".join(c if c.isalnum() or c in "_-" else "-" for c in stem).strip("-_")
     return kept[:64] or "images"
 

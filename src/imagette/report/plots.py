@@ -19,7 +19,13 @@ from imagette.report import network
 from imagette.runs.run import Run
 
 INK, TRAIN, VALIDATION = "#333333", "#1f77b4", "#d95f02"
-STYLE: dict[Any, Any] = {"axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": INK, "font.size": 10}
+STYLE: dict[Any, Any] = {
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": INK,
+    "font.size": 10,
+    "text.usetex": False,  # whatever the user's own settings say: a class's name is no TeX
+}
 NAMED = 100  # classes that an axis of the confusion matrix has room for; of more, every second one or fewer
 LONGEST_NAME = 30  # letters
 NUMBERED_CELLS = 25  # classes up to which every cell of the confusion matrix shows its count

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from imagette.core.console import quoted
 from imagette.core.errors import InputError
 from imagette.optim import schedules
 from imagette.recipe.optimizers import Endless
@@ -16,12 +17,17 @@ from imagette.runs.folder import RunFolder
 FREE = (
     "name",
     "about",
+    "data.path",
+    "data.test_path",
     "data.keep_in",
     "train.checkpoint_seconds",
+    "evaluate.batch_size",
+    "evaluate.mirror",
+    "evaluate.shift",
     "evaluate.confidence",
     "evaluate.bins",
     "traps.grayscale_of_gray",
-)  # what a resume may change: no weight depends on it
+)  # what a resume may change: no weight depends on it; that the images are the same is seen from their fingerprints
 
 
 def set_epochs(folder: RunFolder, epochs: int, begun: int) -> None:
@@ -72,7 +78,7 @@ def check_finishable(done: int, path: Path) -> None:
         >>> check_finishable(1, Path("runs/a"))
     """
     if not done:
-        raise InputError(f"{path} has not finished its first epoch", hint=f"go on with: imagette resume {path}")
+        raise InputError(f"{path} has not finished its first epoch", hint=f"go on with: imagette resume {quoted(path)}")
 
 
 def longer(recipe: Recipe, done: int, epochs: int, factor: float | None, anneal: bool) -> Recipe:
@@ -148,11 +154,13 @@ def check_unchanged(recipe: Recipe, saved: Mapping[str, Any], path: Path) -> Non
     Raises:
         InputError: naming every value that differs.
     """
-    free = FREE if _bound_to_length(recipe) else (*FREE, "train.epochs")
+    free = {*FREE} if _bound_to_length(recipe) else {*FREE, "train.epochs"}
+    if recipe.traps.test_without_eval:  # an image's answer depends on its batch
+        free.remove("evaluate.batch_size")
     changed = [
         f"{key}: {was} in the checkpoint, {now} in recipe.toml"
         for key, was, now in differences(Recipe.model_validate(saved), recipe)
-        if not key.startswith(free)
+        if key not in free
     ]
     if changed:
         raise InputError(

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import os
-import shlex
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
-from imagette.core.console import say
+from imagette.core.console import quoted, say
 from imagette.core.errors import InputError
 from imagette.core.files import check_name, with_home
 from imagette.data import load as data
@@ -25,9 +23,10 @@ from imagette.engine.loop import Training
 from imagette.engine.plan import Plan
 from imagette.recipe.schema import Recipe
 from imagette.runs import changes, checkpoint
+from imagette.runs.environment import recorded, warn_of_changes
 from imagette.runs.folder import RunFolder, check_writable
 from imagette.runs.progress import show
-from imagette.runs.run import Run, check_fingerprints, fingerprints
+from imagette.runs.run import Run
 from imagette.runs.session import RunEvent, Session
 
 PathLike = str | os.PathLike[str]
@@ -71,7 +70,7 @@ def stream(recipe: Recipe | PathLike, *, model: nn.Module | None = None, runs: P
     plan = probe.decided(recipe, splits.train, model)
     training = Training(recipe, splits.train, splits.validation, plan, model)
     clock.split("prepare")
-    folder = RunFolder.create(root, recipe, _environment(training.plan, splits))
+    folder = RunFolder.create(root, recipe, recorded(training.plan, splits))
     with folder.lock():
         yield from Session(Run(folder.path, model), splits, training, clock.seconds).events()
 
@@ -129,9 +128,10 @@ def resume(
     if finish and epochs is not None:
         raise InputError("epochs to train and a training to finish now", hint="leave one of them out")
     if folder.status()["state"] == "finished":
+        longer = f"imagette extend {quoted(folder.path)} --epochs 10"
         if epochs is not None:
-            raise InputError(f"{folder.path} is finished", hint=f"for more: imagette extend {folder.path} --epochs 10")
-        say(f"{folder.path} is finished; for more epochs: imagette extend {folder.path} --epochs 10")
+            raise InputError(f"{folder.path} is finished", hint=f"for more: {longer}")
+        say(f"{folder.path} is finished; for more epochs: {longer}")
         return Run(folder.path, model)
     return show(_resumed(folder, epochs, finish, model), visible=progress)
 
@@ -176,7 +176,7 @@ def extend(
     if epochs < 1:
         raise InputError(f"{epochs} more epochs", hint="give a whole number from 1")
     if parent.status()["state"] != "finished":
-        raise InputError(f"{parent.path} is not finished", hint=f"first: imagette resume {parent.path}")
+        raise InputError(f"{parent.path} is not finished", hint=f"first: imagette resume {quoted(parent.path)}")
     return show(_extended(parent, epochs, factor, anneal, model, runs), visible=progress)
 
 
@@ -204,19 +204,19 @@ def _resumed(folder: RunFolder, epochs: int | None, finish: bool, model: nn.Modu
                 f"{folder.path} extends {parent}, and was stopped before it had a checkpoint of its own",
                 hint=f"extend {parent} again",
             )
-        clock = _Clock()
-        splits = data.load(recipe.data)
+        clock, run = _Clock(), Run(folder.path, model)
+        splits = run.splits
         clock.split("load")
-        check_fingerprints(fingerprints(splits), environment["data"]["fingerprints"], folder.path)
-        _warn_of_changes(environment)
-        training = Training(recipe, splits.train, splits.validation, Plan.from_dict(environment["plan"]), model)
+        warn_of_changes(environment)
+        training = Training(recipe, splits.train, splits.validation, _plan_of(environment, recipe, splits), model)
         if saved is not None:
             training.restore(saved.tensors, saved.facts)
         if finish:
             changes.check_finishable(training.progress.epoch, folder.path)
-            training.progress.early = True
+        if epochs is not None and training.progress.early:
+            training.progress.go_on()
         clock.split("prepare")
-        yield from Session(Run(folder.path, model), splits, training, clock.seconds).events()
+        yield from Session(run, splits, training, clock.seconds).events(test_now=finish)
 
 
 def _extended(
@@ -227,28 +227,26 @@ def _extended(
     model: nn.Module | None,
     runs: PathLike | None,
 ) -> Iterator[RunEvent]:
+    root = with_home(runs or parent.path.parent)
+    check_writable(root)
     saved = checkpoint.load_latest(parent.checkpoints)
     if saved is None:
         raise InputError(f"{parent.path} has no checkpoint to go on from")
     changes.check_unchanged(parent.recipe(), saved.facts["recipe"], parent.path)
     recipe = changes.longer(parent.recipe(), saved.facts["progress"]["epoch"], epochs, factor, anneal)
     clock = _Clock()
-    splits = data.load(recipe.data)
+    splits = Run(parent.path).splits
     clock.split("load")
     environment = parent.read("environment.json")
-    check_fingerprints(fingerprints(splits), environment["data"]["fingerprints"], parent.path)
-    _warn_of_changes(environment)
-    plan = Plan.from_dict(environment["plan"])
+    warn_of_changes(environment)
+    plan = _plan_of(environment, recipe, splits)
     training = Training(recipe, splits.train, splits.validation, plan, model)
     training.restore(saved.tensors, saved.facts)
     if training.progress.early or anneal:  # the rate that falls is given its time
-        training.progress.early, training.progress.patient_from = False, training.progress.epoch
+        training.progress.go_on()
     clock.split("prepare")
-    folder = RunFolder.create(
-        with_home(runs or parent.path.parent),
-        recipe,
-        _environment(plan, splits) | {"extends": str(parent.path.resolve())},
-    )
+    extends = {"extends": str(parent.path.resolve())}
+    folder = RunFolder.create(root, recipe, recorded(plan, splits) | extends)
     for name in ("metrics.csv", "steps.csv"):
         if (parent.path / name).is_file():
             shutil.copyfile(parent.path / name, folder.path / name)
@@ -256,50 +254,19 @@ def _extended(
         yield from Session(Run(folder.path, model), splits, training, clock.seconds).events()
 
 
-def _warn_of_changes(environment: Mapping[str, Any]) -> None:
-    now = device.describe()
-    differ = [
-        f"{what} {then} then, {here} now"
-        for what, then, here in (
-            ("torch", environment["packages"]["torch"], now["packages"]["torch"]),
-            ("numpy", environment["packages"]["numpy"], now["packages"]["numpy"]),
-            ("processor", _processor(environment), _processor(now)),
-            ("GPUs", environment["gpus"], now["gpus"]),
-        )
-        if then != here
-    ]
-    if differ:
-        say(f"not bit-identical to an undisturbed run: {'; '.join(differ)}")
-
-
-def _processor(environment: Mapping[str, Any]) -> str:
-    """Name the processor with its instructions: those of one name may have different ones."""
-    return f"{environment['cpu']['name']} ({environment['cpu']['instructions']})"
-
-
-def _environment(plan: Plan, splits: Splits) -> dict[str, Any]:
-    return device.describe() | {
-        "command": shlex.join(sys.argv),
-        "folder": str(Path.cwd()),
-        "git": _git_commit(),
-        "plan": plan.to_dict(),
-        "data": {"fingerprints": fingerprints(splits), "provenance": dict(splits.train.provenance)},
-    }
-
-
-def _git_commit() -> str | None:
-    """Name the commit of the folder that the command was given in, if it is a git checkout."""
-    try:
-        asked = ["git", "describe", "--always", "--dirty", "--abbrev=40"]
-        return subprocess.run(asked, capture_output=True, text=True, check=True, timeout=5).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return None
+def _plan_of(environment: Mapping[str, Any], recipe: Recipe, splits: Splits) -> Plan:
+    """Give the recorded plan, but for where the images lie: a GPU may have less memory free than it had."""
+    here = Plan.make(recipe, len(splits.train), splits.train.images)
+    return replace(Plan.from_dict(environment["plan"]), data=here.data)
 
 
 def _absolute(recipe: Recipe) -> Recipe:
-    """Make paths absolute, so that the run's own recipe can be trained from anywhere."""
+    """Make paths absolute, so that the run's own recipe can be trained from anywhere.
+
+    Links stay: what lies beside one, and the ending of its name, tell what the data are.
+    """
     paths = {f"data.{key}": getattr(recipe.data, key) for key in ("path", "test_path")}
-    changes = {key: str(with_home(value).resolve()) for key, value in paths.items() if value}
+    changes = {key: str(with_home(value).absolute()) for key, value in paths.items() if value}
     for value in changes.values():
         check_name(value)
     return recipe.replace(**changes) if changes else recipe

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from imagette.core.errors import InputError
-from imagette.core.files import atomic_write, check_name, exclusive, with_home, write_fault
+from imagette.core.files import atomic_write, check_name, exclusive, is_held, with_home, write_fault
 from imagette.core.registry import suggestion
 from imagette.recipe import load as recipes
 from imagette.recipe.schema import Recipe
@@ -112,8 +112,16 @@ class RunFolder:
         Raises:
             InputError: naming the process that holds it.
         """
-        with exclusive(self.path / ".lock", f"run {self.path}", timeout=0):
+        with exclusive(self._lock, f"run {self.path}", timeout=0):
             yield
+
+    def is_held(self) -> bool:
+        """Tell whether a process trains in the folder."""
+        return is_held(self._lock)
+
+    @property
+    def _lock(self) -> Path:
+        return self.path / ".lock"
 
 
 def check_writable(root: Path) -> None:
@@ -124,7 +132,8 @@ def check_writable(root: Path) -> None:
         InputError: when its name is not UTF-8.
     """
     check_name(root.absolute())
-    there = next(folder for folder in (root.absolute(), *root.absolute().parents) if folder.exists())
+    # A link that leads nowhere is there, too: nothing can be made in it.
+    there = next(at for at in (root.absolute(), *root.absolute().parents) if at.exists() or at.is_symlink())
     probe = there / f".probe-{os.getpid()}"
     try:
         probe.touch()
@@ -156,10 +165,14 @@ def _existing(path: Path) -> Path:
 def _numbered(root: Path, name: str) -> Path:
     taken = [number for base, number in map(_by_number, root.glob(f"{name}-*")) if base == name]
     number = max(taken, default=0) + 1
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise write_fault(root, error) from error
     while True:
         path = root / f"{name}-{number}"
         try:
-            path.mkdir(parents=True)
+            path.mkdir()
         except FileExistsError:
             number += 1  # another process took it between the look and the leap
         except OSError as error:

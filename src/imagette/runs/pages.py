@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError, model_validator
 
+from imagette.core.console import quoted
 from imagette.core.errors import EnvironmentFault, InputError
 
 
@@ -76,7 +77,6 @@ class Model(Page):
     preprocessing: PreprocessingPage
     ground: float
     parameters: int
-    batch_size: PositiveInt
     channels_last: bool
     threads: PositiveInt
 
@@ -133,7 +133,8 @@ def read(file: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise InputError(
             f"{file} is missing",
-            hint=f"if the run is not finished: imagette resume {file.parent} (--finish: as far as it has learned)",
+            hint=f"if the run is not finished: imagette resume {quoted(file.parent)} "
+            "(--finish: as far as it has learned)",
         ) from None
     except OSError as error:
         raise EnvironmentFault(f"{file}: cannot be read: {error.strerror}") from error

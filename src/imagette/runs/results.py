@@ -30,7 +30,6 @@ def write_model(folder: RunFolder, training: Training) -> None:
         "preprocessing": training.measured.to_dict(),
         "ground": ground.brightness(training.images.images),
         "parameters": sum(p.numel() for p in training.module.parameters()),
-        "batch_size": training.recipe.evaluate.batch_size,
         "channels_last": training.plan.channels_last,
         "threads": training.plan.threads,
     }

@@ -144,10 +144,17 @@ class Run:
         # At rest in evaluation mode, so that threads which predict at the same time change nothing of each other's.
         module = module.to(device, memory_format=layout).eval()  # type: ignore[call-overload]
         threads = min(facts["threads"], devices.cores())  # as recorded, for the last bits of a figure depend on it
-        batch_size = self._recipe.evaluate.batch_size if self._recipe else facts["batch_size"]
-        spec, without_eval = self.recipe.evaluate, self.recipe.traps.test_without_eval
+        spec = self.recipe.evaluate
         return Predictor(
-            module, classes, preprocessing, batch_size, channels_last, spec.mirror, spec.shift, without_eval, threads
+            module,
+            classes,
+            preprocessing,
+            spec.batch_size,
+            channels_last,
+            spec.mirror,
+            spec.shift,
+            self.recipe.traps.test_without_eval,
+            threads,
         )
 
     @cached_property
@@ -157,11 +164,12 @@ class Run:
         Raises:
             InputError: when they are no longer those that the run recorded.
         """
-        if (path := self.recipe.data.path) and not Path(path).exists():
-            raise InputError(
-                f"the images of {self.path} are no longer at {path}",
-                hint=f"put them back, or change data.path in {self.path / 'recipe.toml'}",
-            )
+        for key in ("path", "test_path"):
+            if (path := getattr(self.recipe.data, key)) and not Path(path).exists():
+                raise InputError(
+                    f"the images of {self.path} are no longer at {path}",
+                    hint=f"put them back, or change data.{key} in {self.path / 'recipe.toml'}",
+                )
         splits = data.load(self.recipe.data)
         check_fingerprints(fingerprints(splits), self.environment["data"]["fingerprints"], self.path)
         return splits
@@ -172,8 +180,9 @@ class Run:
         Raises:
             InputError: when the run has no model yet, or the images have changed.
         """
+        predictor = self.predictor  # first: to have the images may take minutes
         test = self.splits.test
-        return self.measure(test, self.predictor.logits(test.images))
+        return self.measure(test, predictor.logits(test.images))
 
     def measure(self, images: ImageSet, logits: np.ndarray) -> dict[str, Any]:
         """Compute all figures of logits (N, K) for labelled images."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from imagette.core.console import quoted
 from imagette.core.errors import Diverged, Interrupted
 from imagette.data.splits import Splits
 from imagette.engine.events import EpochDone, Event, Paused
@@ -59,8 +60,11 @@ class Session:
         self.recorder = Recorder(run.path, training.progress.epoch, training.progress.step)
         self.saved_at = 0.0
 
-    def events(self) -> Iterator[RunEvent]:
+    def events(self, test_now: bool = False) -> Iterator[RunEvent]:
         """Train to the end and tell what happens.
+
+        Args:
+            test_now: train no more.
 
         Raises:
             Interrupted: when a signal asked for it; the state is saved.
@@ -79,7 +83,7 @@ class Session:
             try:
                 self._checkpoint()  # also shows, before the first step, that the folder can be written
                 yield started
-                yield from self._train()
+                yield from () if test_now else self._train()
                 tested = self._finish()
             except BaseException as error:
                 self._note_end(error)
@@ -99,7 +103,8 @@ class Session:
             if isinstance(event, Paused):
                 raise Interrupted(
                     f"stopped at step {event.step}, epoch {event.epoch}; the state is saved",
-                    hint=f"go on with: imagette resume {self.run.path} (--finish: test what has been learned so far)",
+                    hint=f"go on with: imagette resume {quoted(self.run.path)} "
+                    "(--finish: test what has been learned so far)",
                 )
 
     def _checkpoint(self) -> None:
@@ -131,7 +136,7 @@ class Session:
         if self.training.stop:
             raise Interrupted(
                 "stopped before the test; the trained state is saved",
-                hint=f"go on with: imagette resume {self.run.path}",
+                hint=f"go on with: imagette resume {quoted(self.run.path)}",
             )
 
     def _note_end(self, error: BaseException) -> None:

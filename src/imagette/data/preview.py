@@ -46,7 +46,7 @@ def save(imageset: ImageSet, path: Path, rows: int = 4, columns: int = 16, title
     chosen = imageset.take(order)
     columns = min(columns, max(1, len(chosen)))
     rows = -(-len(chosen) // columns) or 1
-    with rc_context({"font.family": fonts()}):
+    with rc_context({"font.family": fonts(), "text.usetex": False}):
         figure = _draw(chosen, rows, columns, title or str(imageset).removeprefix("ImageSet")[1:-1])
         with atomic_path(path) as temporary, warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Glyph .* missing")  # a box in its place says enough

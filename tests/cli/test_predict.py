@@ -61,3 +61,15 @@ def test_transparency_is_not_turned_around(run: imagette.Run, tmp_path: Path) ->
     pixels = images[:4].transpose(0, 3, 1, 2)
     light = np.stack([255 - pixels[:, 0], pixels[:, 1]], 1)
     assert two.predict(light, invert=True) == two.predict(pixels)
+
+
+def test_two_csv_files_are_refused_without_a_word_of_image_formats(
+    run: imagette.Run, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    files = [str(tmp_path / name) for name in ("a.csv", "b.csv")]
+    for file in files:
+        Path(file).write_text(",".join(["0"] * 64) + "\n")
+    assert main(["predict", str(run.path), *files]) == 2
+    assert "one CSV at a time" in (said := capfd.readouterr().err)
+    assert "PNG" not in said
+    assert main(["predict", str(run.path), files[0]]) == 0

@@ -121,6 +121,14 @@ def test_a_folder_of_runs_is_no_class(divided):
     assert read(divided).train.classes == ("cat", "dog", "owl")
 
 
+def test_a_run_among_the_class_folders_is_no_class(divided):
+    run = divided / "train" / "photos-1"
+    picture(run / "plots" / "curves.png")
+    for name in ("recipe.toml", "status.json"):
+        (run / name).touch()
+    assert read(divided / "train").train.classes == ("cat", "dog", "owl")
+
+
 def test_one_folder_of_class_folders_with_folders_inside(tmp_path):
     picture(tmp_path / "b" / "deep" / "er" / "1.png", 1)
     picture(tmp_path / "a" / "2.PNG", 2)

@@ -343,6 +343,30 @@ def test_the_first_bad_file_in_order_is_the_one_named(tmp_path):
         read_images(paths, (1, 2, 2))
 
 
+def test_a_bad_file_waits_for_the_images_in_hand_only(tmp_path, monkeypatch):
+    begun, second_began, over = [], threading.Event(), threading.Event()
+
+    def slowly(path, shape):
+        if path.name == "0":
+            assert second_began.wait(10)
+            raise InputError("bad")
+        if int(path.name) >= 10:  # the second thread's images
+            begun.append(path.name)
+            second_began.set()
+            assert over.wait(10)
+        return np.zeros(shape, np.uint8), []
+
+    shutdown = images.ThreadPoolExecutor.shutdown
+    monkeypatch.setattr(
+        images.ThreadPoolExecutor, "shutdown", lambda *args, **how: over.set() or shutdown(*args, **how)
+    )
+    monkeypatch.setattr(images.machine, "cores", lambda: 2)
+    monkeypatch.setattr(images, "decode", slowly)
+    with pytest.raises(InputError, match="bad"):
+        read_images([tmp_path / str(i) for i in range(20)], (1, 1, 1))
+    assert begun == ["10"]
+
+
 def test_order_is_kept_over_many_files(tmp_path, monkeypatch):
     monkeypatch.setattr(images, "CHUNK", 3)
     paths = [saved(tmp_path / f"{i:03}.png", Image.new("L", (1, 1), i)) for i in range(100)]

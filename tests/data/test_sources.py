@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -259,6 +260,29 @@ def test_without_a_network_what_was_fetched_is_there(good, monkeypatch):
     fetch_from(good)
     monkeypatch.setenv("IMAGETTE_OFFLINE", "1")
     asked = len(good.requests)
+    assert_right(fetch_from(good))
+    assert len(good.requests) == asked
+
+
+def test_without_a_writable_cache_it_is_fetched_and_nothing_is_left(good, tmp_path, monkeypatch, capsys):
+    (tmp_path / "file").touch()
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setenv("IMAGETTE_CACHE", str(tmp_path / "file/cache"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    assert_right(fetch_from(good))
+    assert "small will not be kept: " in capsys.readouterr().err
+    assert list((tmp_path / "temporary").iterdir()) == []
+    (tmp_path / "temporary").rmdir()
+    assert "cannot be written" in failure(good)
+
+
+def test_a_cache_that_cannot_be_written_still_gives_its_earlier_downloads(good, tmp_path, monkeypatch):
+    fetch_from(good)
+    asked = len(good.requests)
+    folder = tmp_path / "cache/catalog/small"
+    (folder / "publisher.npz").unlink()
+    (folder / "lock").unlink(missing_ok=True)
+    (folder / "lock").mkdir()
     assert_right(fetch_from(good))
     assert len(good.requests) == asked
 

@@ -52,6 +52,22 @@ def test_a_csv_of_files_is_refused(tmp_path: Path) -> None:
         unlabelled.read([str(tmp_path / "a.csv")], (1, 4, 4))
 
 
+def test_a_csv_among_several_paths_is_refused_as_what_it_is(pictures: Path) -> None:
+    for name in ("x.csv", "y.CSV.gz"):
+        (pictures / name).write_text("1,2,3,4\n")
+    for others in (["x.csv", "y.CSV.gz"], ["a.png", "y.CSV.gz"]):
+        with pytest.raises(InputError, match="is one of 2 paths") as caught:
+            unlabelled.read([str(pictures / name) for name in others], (1, 2, 2))
+        assert "one CSV at a time" in (caught.value.hint or "")
+
+
+def test_a_csv_in_the_home_folder_is_found_as_a_picture_is(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(pictures))
+    (pictures / "x.csv").write_text("a,b,c,d\n1,2,3,4\n")
+    assert unlabelled.read(["~/x.csv"], (1, 2, 2))[0].ravel().tolist() == [1, 2, 3, 4]
+    assert unlabelled.read(["~/a.png"], (1, 4, 4))[0].ravel().tolist() == [10] * 16
+
+
 def test_nothing_found_is_said(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nowhere"):
         unlabelled.read([str(tmp_path / "nowhere*.png")], (1, 4, 4))

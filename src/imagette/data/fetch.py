@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from imagette.core.console import say
@@ -52,12 +54,16 @@ def obtain(entry: Entry, division: str = ANY) -> Pair:
     kept = _kept(entry, divisions)
     if kept:
         return kept
+    downloads = store.downloads(entry)
     with ExitStack() as held:
         try:
             held.enter_context(_alone(entry))
         except EnvironmentFault as fault:  # a cache that cannot be written costs time, and stops nothing
             say(f"{entry.name} will not be kept: {fault.message}")
-        return _kept(entry, divisions) or _import(entry, division)  # while this one waited, another may have fetched it
+            with suppress(OSError):  # without a place for them either, only what must be downloaded is not to be had
+                downloads = Path(held.enter_context(TemporaryDirectory(prefix="imagette-")))
+        # While this one waited, another may have fetched it.
+        return _kept(entry, divisions) or _import(entry, division, downloads)
 
 
 def is_cached(name: str, division: str = ANY) -> bool:
@@ -111,8 +117,8 @@ def _alone(entry: Entry) -> Iterator[None]:
         yield
 
 
-def _import(entry: Entry, division: str) -> Pair:
-    found = sources.find(entry, division, store.downloads(entry))
+def _import(entry: Entry, division: str, downloads: Path) -> Pair:
+    found = sources.find(entry, division, store.downloads(entry), downloads)
     provenance = _provenance(entry, found.bundle.division, found.source, found.bundle.files)
     pair = _pair(entry, found.train, found.test, provenance)
     try:

@@ -160,16 +160,16 @@ def _test_beside(path: Path) -> Path | None:
         return None
     wanted = f"{head}test{tail}"
     beside = next((file for file in path.parent.iterdir() if file.name.lower() == wanted and file.is_file()), None)
-    if beside is None or csv.read not in (READERS.get(suffix.lower()) for suffix in path.suffixes):
-        return beside
-    try:
-        labelled, why = csv.has_labels(beside), "has no labels: it can be predicted, not tested on"
-    except InputError as error:  # of a file that nobody has named
-        labelled, why = False, f"is not used: {error.message}"
-    if not labelled:
-        say(f"{printable(beside)} {why}")
+    if beside is None:
         return None
-    return beside
+    try:
+        if npz.has_labels(beside) if wanted.endswith(".npz") else csv.has_labels(beside):
+            return beside
+        why = "it holds no labelled images"
+    except InputError as error:  # of a file that nobody has named
+        why = error.message
+    say(f"{printable(beside)} is not used: {why}")
+    return None
 
 
 def _shape(train: ImageSet, spec: Data) -> Shape:

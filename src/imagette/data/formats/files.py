@@ -7,6 +7,7 @@ import os
 import unicodedata
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -85,14 +86,15 @@ def folders(folder: Path) -> list[Path]:
         if inner.is_dir()
         and not inner.name.startswith((".", "__MACOSX"))
         and not inner.samefile(folder)
-        and not _holds_runs(inner)
+        and not _is_of_runs(inner)
     )
 
 
-def _holds_runs(folder: Path) -> bool:
+def _is_of_runs(folder: Path) -> bool:
+    """Tell whether a folder is a run, or holds some."""
     with suppress(OSError), os.scandir(folder) as entries:
-        inner = (entry.path for entry in entries if entry.is_dir())
-        return any(all(os.path.isfile(f"{path}/{name}") for name in RUN_FILES) for path in inner)  # noqa: PTH113
+        around = chain([str(folder)], (entry.path for entry in entries if entry.is_dir()))
+        return any(all(os.path.isfile(f"{path}/{name}") for name in RUN_FILES) for path in around)  # noqa: PTH113
     return False
 
 

@@ -11,6 +11,7 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
+from threading import Event
 from typing import Literal, TypeVar
 
 import numpy as np
@@ -217,17 +218,21 @@ def _each(work: Callable[[Path], T], paths: Sequence[Path], description: str) ->
             return error
 
     def attempt_all(chunk: Sequence[Path]) -> list[T | InputError]:
-        return [attempt(path) for path in chunk]
+        return [attempt(path) for path in chunk if not ended.is_set()]
 
+    ended = Event()  # the results are not wanted any more: after a bad file, or Ctrl-C
     threads = machine.cores()
     remaining = iter(paths)
     chunks = iter(lambda: list(islice(remaining, min(CHUNK, -(-len(paths) // threads)))), [])
     with track(description, total=len(paths), unit="images") as advance, ThreadPoolExecutor(threads) as pool:
         # A window of chunks, so that decoded images wait in memory for a moment only.
-        while window := list(islice(chunks, 2 * threads)):
-            for results in pool.map(attempt_all, window):
-                yield from results
-                advance(len(results))
+        try:
+            while window := list(islice(chunks, 2 * threads)):
+                for results in pool.map(attempt_all, window):
+                    yield from results
+                    advance(len(results))
+        finally:
+            ended.set()  # or the pool would wait for every image that its threads have before them
 
 
 def conform(imageset: ImageSet, shape: Shape) -> ImageSet:

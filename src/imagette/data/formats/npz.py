@@ -77,6 +77,26 @@ def read(path: Path, wanted: Wanted) -> Parts:
     return Parts(train, **rest)
 
 
+def has_labels(path: Path) -> bool:
+    """Tell whether a file brings labelled images.
+
+    Raises:
+        InputError: when it cannot be read, or its arrays of those names hold something else.
+
+    Example:
+        >>> import tempfile
+        >>> file = Path(tempfile.mkdtemp()) / "two.npz"
+        >>> np.savez(file, images=np.zeros((2, 4, 4), np.uint8))
+        >>> has_labels(file)
+        False
+    """
+    arrays = _load(path)
+    keys = next((layout[part] for part in ("train", "test") if (layout := _layout(arrays, part))), None)
+    if keys:  # of whatever classes: whether they are those of the training images is another matter
+        _part(path, arrays, *keys, Wanted(allow_empty_classes=True))
+    return keys is not None
+
+
 def _layout(arrays: Arrays, part: str) -> Mapping[str, tuple[str, str]] | None:
     """Find the names by which the arrays hold a part of the images."""
     return next((known for known in LAYOUTS if part in known and set(known[part]) <= arrays.keys()), None)

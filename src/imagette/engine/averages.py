@@ -101,12 +101,13 @@ class MovingAverage(Follower):
 class Lookahead(Follower):
     r"""Slow weights that the training goes back to every few steps: timid at first, bold in the end.
 
-    After step :math:`t` of the :math:`T` of a phase, counted from 1, whenever ``every`` divides it, the slow weights
-    :math:`\phi` and the trained ones :math:`\theta` become
+    After step :math:`t` of the :math:`T` of a phase, whenever ``every`` divides the step's number in the whole
+    training, both counted from 1, the slow weights :math:`\phi` and the trained ones :math:`\theta` become
 
     .. math:: \theta \leftarrow \phi \leftarrow d\,\phi + (1 - d)\,\theta, \qquad d = 0.95^{\mathrm{every}} (t/T)^3,
 
-    and at the end of the phase the trained weights are set to the slow ones. So a high rate keeps its speed at first,
+    and at the end of the phase the trained weights are set to the slow ones. A phase shorter than ``every`` is looked
+    back on once, at its end, with its length in the place of ``every``. So a high rate keeps its speed at first,
     and its noise is averaged away in the end. The statistics of batch normalisation are taken along.
 
     Args:

@@ -31,9 +31,10 @@ def summarize(
         bins: bins of the calibration error.
 
     Returns:
-        ``n``, ``accuracy``, ``accuracy_low``, ``accuracy_high``, ``top5`` (with more than five classes), ``nll`` (in
-        nats), ``calibration_error``, ``per_class`` (a list of rows), ``confusion`` (rows are the true classes) and
-        ``most_confused`` (``[class, class, count]``): only what JSON can hold, unchanged by writing and reading it.
+        ``n``, ``accuracy``, ``accuracy_low``, ``accuracy_high``, ``confidence``, ``top5`` (with more than five
+        classes), ``nll`` (in nats), ``calibration_error``, ``per_class`` (a list of rows), ``confusion`` (rows are the
+        true classes) and ``most_confused`` (``[class, class, count]``): only what JSON can hold, unchanged by writing
+        and reading it.
 
     Raises:
         InputError: for arrays or names that do not match.

@@ -64,9 +64,10 @@ class WhiteningStem(nn.Conv2d):
     r"""A convolution whose filters decorrelate the patches of the training images.
 
     With :math:`\lambda_i, v_i` the eigenvalues and eigenvectors of the patches' covariance, the filters are
-    :math:`\pm v_i / \sqrt{\lambda_i + \epsilon}`: each answer has unit variance and none says what another says. Where
-    the patches do not vary at all, as in a channel that is everywhere the same or the same as another, the filter is 0.
-    They are not trained; their bias is.
+    :math:`\pm v_i / \sqrt{\lambda_i + \epsilon}`: the answers of those with a plus sign are uncorrelated, with variance
+    :math:`\lambda_i / (\lambda_i + \epsilon)`. (The source does not subtract the patches' mean.) Where the patches do
+    not vary at all, as in a channel that is everywhere the same or the same as another, the filter is 0. They are not
+    trained; their bias is.
 
     Args:
         channels: C of the images.

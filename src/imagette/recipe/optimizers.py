@@ -24,7 +24,7 @@ class Optimizer(Section):
     decay: Literal["weights", "all"] = "weights"
     """Which parameters decay: ``weights`` leaves out biases and batch-norm scales, which do not overfit."""
     clip_norm: NonNegativeFloat = 0.0
-    """Largest length of the whole gradient; 0 does not clip."""
+    """Largest L2 norm of the whole gradient; 0 does not clip."""
 
 
 class SGD(Optimizer):
@@ -36,7 +36,7 @@ class SGD(Optimizer):
     momentum: Beta = 0.9
     """Share of the last step that is kept; 0 is plain gradient descent."""
     nesterov: bool = False
-    """Look ahead along the momentum before measuring the gradient; needs momentum."""
+    """Step by the gradient and the momentum that it has just joined, a step ahead of plain momentum; needs momentum."""
     norm_factor: Annotated[float, Field(gt=0, le=1000)] = 1.0
     """What the rate is multiplied by for the biases and scales of normalisation layers, which bear a higher one: 64 in
     airbench (Jordan, 2024). Their decay counts by ``lr``."""

@@ -42,7 +42,8 @@ class Data(Section):
     """Colour of the imported images; native keeps gray images gray. Transparency of files is laid on white, and kept as
     a fourth channel by rgba; arrays have the channels that they have, unless others are named here."""
     normalize: Literal["standardize", "unit", "none"] = "standardize"
-    """Pixels to numbers: zero mean and unit deviation by the training images' own statistics, [0, 1], or 0-255."""
+    """Pixels to numbers: zero mean and unit standard deviation by the training images' own statistics; [0, 1]; or
+    0-255."""
     validation: Annotated[float, Field(ge=0, lt=1)] = 0.1
     """Share of the training images, of every class alike, by which the model is chosen; never the test images."""
     test: Annotated[float, Field(gt=0, lt=1)] = 0.15
@@ -163,8 +164,9 @@ class Evaluate(Section):
     batch_size: Annotated[int, Field(ge=1, lt=2**31)] = 500
     """Images per forward pass; changes the speed, not the figures (but with ``traps.test_without_eval``)."""
     mirror: bool = False
-    """Average the answers to an image and to its mirror image: twice the time; not for digits and letters. An epoch is
-    validated without, and without ``shift``: the figures of the finished run, and its predictions, have both."""
+    """Average the answers to an image and to its mirror image (test-time augmentation): twice the time; not for digits
+    and letters. An epoch is validated without, and without ``shift``: the figures of the finished run, and its
+    predictions, have both."""
     shift: NonNegativeInt = 0
     """Average also over the image moved so many pixels up and left, and down and right: three times the time; 0: not.
     The net then counts less on where exactly its strides fall; 1 is usual."""

@@ -44,7 +44,8 @@ class Erase:
         probability: of blanking.
         shape: (C, H, W) of the images.
 
-    Source: Zhong et al., 2017, arXiv:1708.04896.
+    Source: Zhong et al., 2017, arXiv:1708.04896; the ranges and the log-uniform ratio are those of torchvision's
+    RandomErasing.
     """
 
     def __init__(self, probability: float, shape: tuple[int, int, int]) -> None:

@@ -110,7 +110,7 @@ def main() -> None:
         parser.error("a test of the mean needs --seeds 2 or more, an extrapolation --epochs-measured 1 or more")
     cases = {name: CASES[name] for name in asked.cases or CASES}
     if asked.recipe:
-        cases = {f"{asked.recipe[0]} {asked.target:.4g}": Case(asked.target, tuple(asked.recipe))}
+        cases = {asked.recipe[0]: Case(asked.target, tuple(asked.recipe))}
     results, line = [], record.table(COLUMNS)
     for name, case in cases.items():
         try:
@@ -124,7 +124,8 @@ def main() -> None:
         article = (f"{way['seconds']:,.0f}", f"{row['ratio']:.0f}") if way else ("-", "-")
         line(name, row["target"], statistics.mean(row["accuracies"]), row["p_value"], *clocks, *article)
     if results and (asked.save or len(cases) == len(CASES)):
-        some = [row["case"] for row in results] if len(results) < len(CASES) else ()
+        some = [row["case"] for row in results] if len(results) < len(CASES) else []
+        some += [f"{asked.target:g}"] if asked.recipe else []
         record.save("records" if asked.recipe else "speedrun", results, some)
 
 
@@ -134,15 +135,14 @@ def measure(name: str, case: Case, asked: argparse.Namespace) -> dict[str, Any]:
 
     seeds, article = [*range(FIRST_SEED, FIRST_SEED + asked.seeds)], Article(case) if case.article else None
     runs, processes = [], []
-    if asked.warm:
-        runs, _ = child(case, seeds, asked.cifar10)
-        processes = [child(case, seeds[:1], asked.cifar10)[1]]
-    for number, seed in enumerate(seeds if not asked.warm else ()):
+    for number, seed in enumerate(seeds[:1] if asked.warm else seeds):
         answers, process = child(case, [seed], asked.cifar10)
         runs += answers
         processes.append(process)
         if article and number < asked.epochs_measured:
             article.epoch()
+    if asked.warm:
+        runs, _ = child(case, seeds, asked.cifar10)
     accuracies = [run["accuracy"] for run in runs]
     seconds = {clock: [run[clock] for run in runs] for clock in ("training", "with_data")} | {"process": processes}
     way = article.summary() if article else None

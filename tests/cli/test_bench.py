@@ -71,23 +71,16 @@ def test_the_table_sets_this_machine_beside_each_shipped_one() -> None:
     assert lines[0][4] == "±25%"
 
 
-def test_what_is_printed_is_the_table_and_what_stands_behind_it(call, tmp_path, monkeypatch) -> None:
-    [there, *_] = shipped()
-    twice = [replace(r, images_per_second=2 * r.images_per_second) for r in there.results if r.net in ("lenet", "vgg")]
-    here, file = replace(there, results=twice, load=99.0), tmp_path / "mine.json"
-    monkeypatch.setattr("imagette.bench.measure.measure", lambda *_, **__: here)  # a minute of it
-    answer = call("bench", "--save", file)
-    assert answer.code == 0
-    lines = [line.split() for line in answer.out.splitlines()]
+def test_what_is_printed_is_the_table_and_what_stands_behind_it(tmp_path: Path) -> None:
+    child, [there, *_] = run("bench", "lenet", "--rounds", "2", "--save", tmp_path / "mine.json"), shipped()
+    assert child.returncode == 0, child.stderr
+    lines = [line.split() for line in child.stdout.splitlines()]
     assert lines[0][:3] == ["net", "batch", "plan"]
     assert {"[1]", "here/[1]"} <= set(lines[0])
-    assert [line[0] for line in lines if "2.00x" in line] == ["lenet", "vgg"]
-    assert ["here", *here.about().split()] in lines
+    assert lines[2][:2] == ["lenet", "64"]  # under a rule
+    assert ["here", *Row.load_file(tmp_path / "mine.json").about().split()] in lines
     assert ["[1]", *there.about().split()] in lines
-    assert lines[-1] == ["written", str(file)]
-    assert Row.load_file(file) == here
-    assert "load 99.0" in answer.err
-    assert "measure again when the machine is quiet" in answer.err
+    assert lines[-1] == ["written", str(tmp_path / "mine.json")]
 
 
 def test_a_busy_machine_is_told() -> None:

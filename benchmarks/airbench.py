@@ -29,8 +29,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -48,7 +47,7 @@ from imagette.engine import probe
 from imagette.engine.loop import Training
 from imagette.engine.plan import Plan
 from imagette.recipe.schema import Recipe
-from peers import Worker
+from worker import answers, working
 from workshop import Workshop
 
 FIRST_SEED = 100  # the tuning used the first few
@@ -188,7 +187,7 @@ def measure(name: str, file: Path, words: list[str], n: int) -> dict[str, Any]:
             line = record.table(PAIRS)
             for number in range(1, n + 1):
                 turn = (ours, theirs) if number % 2 else (theirs, ours)
-                runs.append({worker.side: worker.ask("run") for worker in turn})
+                runs.append({worker.name: worker.ask("run") for worker in turn})
                 figures = (runs[-1][side][key] for side in SIDES for key in ("accuracy", "seconds"))
                 line(name, number, *figures)
             about, versions = ours.about, theirs.about["versions"]
@@ -244,22 +243,9 @@ def put(images: ImageSet, file: Path) -> None:
     torch.save({"images": pixels, "labels": labels, "classes": list(images.classes)}, file)
 
 
-@contextmanager
-def working(side: str, command: list[str], folder: Path | None = None) -> Iterator[Worker]:
-    """Start a side, wait until it is warm; end it when the block ends."""
-    with tempfile.TemporaryFile("w+") as errors:
-        pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": errors}
-        process = subprocess.Popen([sys.executable, *command], text=True, cwd=folder, **pipes)
-        try:
-            yield Worker(side, process, errors)
-        finally:
-            process.kill()
-            process.communicate()
-
-
 def our_side(words: list[str]) -> None:
     """Warm up as airbench does, on random labels; then train with the next seed whenever a line asks for it."""
-    answer, recipe = airbench_side.answers(), Recipe.load(words[0], words[1:])
+    answer, recipe = answers(), Recipe.load(words[0], words[1:])
     splits = data.load(recipe.data)
     train, test = splits.train, splits.test
     plan = probe.decided(recipe, train)

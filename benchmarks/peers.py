@@ -17,14 +17,9 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import json
 import os
 import statistics
-import subprocess
-import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -33,43 +28,15 @@ import record
 from imagette.bench.nets import NETS
 from imagette.engine.allocator import KEPT, LARGEST
 from peer_sides import OURS, SIDES
+from worker import Worker, working
 
 CASES = {"lenet": "LeNet (A4)", "cnn": "two-conv CNN (A1)"}
 SCRIPT = Path(peer_sides.__file__)
 
 
-class Worker:
-    """A side's process: it trains an epoch when asked, and tells the seconds."""
-
-    def __init__(self, side: str, process: subprocess.Popen[str], errors: Any) -> None:
-        self.side, self.process, self._errors = side, process, errors
-        self.about = self._answer()
-
-    def epoch(self) -> float:
-        """Give the seconds of one more epoch."""
-        return float(self.ask("epoch")["seconds"])
-
-    def ask(self, word: str) -> dict[str, Any]:
-        """Send a word; give what the side answers when it is done."""
-        assert self.process.stdin is not None
-        with suppress(BrokenPipeError):  # a process that has ended gives no answer, which says more
-            print(word, file=self.process.stdin, flush=True)
-        return self._answer()
-
-    def _answer(self) -> dict[str, Any]:
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        if not line:
-            self._errors.seek(0)
-            sys.exit(f"{self.side} ended with code {self.process.wait()}:\n{self._errors.read()[-3000:]}")
-        found: dict[str, Any] = json.loads(line)
-        return found
-
-
-@contextmanager
-def working(side: str, case: str, cores: list[int]) -> Iterator[Worker]:
-    """Start a side on these cores; end it when the block ends."""
-    environment = os.environ | {
+def side_of(side: str, case: str, cores: list[int]) -> AbstractContextManager[Worker]:
+    """Start a side on these cores; it ends with the block."""
+    environment = {
         "OMP_NUM_THREADS": str(len(cores)),
         "KERAS_BACKEND": SIDES[side].backend or "torch",
         "JAX_PLATFORMS": "cpu",
@@ -78,22 +45,7 @@ def working(side: str, case: str, cores: list[int]) -> Iterator[Worker]:
     }
     if side.endswith("-best"):  # memory is kept between steps, as the engine tells the C library itself
         environment |= {"MALLOC_TRIM_THRESHOLD_": str(KEPT), "MALLOC_MMAP_THRESHOLD_": str(LARGEST)}
-    with tempfile.TemporaryFile("w+") as errors:
-        process = subprocess.Popen(
-            [sys.executable, str(SCRIPT), side, case],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-            env=environment,
-        )
-        try:
-            # XLA counts the cores that it may use; before its threads start, all of them follow the first.
-            os.sched_setaffinity(process.pid, cores)
-            yield Worker(side, process, errors)
-        finally:
-            process.kill()
-            process.communicate()
+    return working(side, [str(SCRIPT), side, case], environment=environment, cores=cores)
 
 
 def installed() -> list[str]:
@@ -117,15 +69,15 @@ def measure(case: str, sides: list[str], rounds: int, cores: list[int]) -> dict[
     shape = NETS[case]
     seconds: dict[str, list[float]] = {side: [] for side in sides}
     with ExitStack() as running:
-        workers = [running.enter_context(working(side, case, cores)) for side in sides]
+        workers = [running.enter_context(side_of(side, case, cores)) for side in sides]
         ours = workers[0].about
         for worker in workers:
-            assert worker.about["parameters"] == ours["parameters"], f"{worker.side} trains another net: {worker.about}"
+            assert worker.about["parameters"] == ours["parameters"], f"{worker.name} trains another net: {worker.about}"
         for number in range(-1, rounds):
             for worker in workers:
-                taken = worker.epoch()
+                taken = float(worker.ask("epoch")["seconds"])
                 if number >= 0:
-                    seconds[worker.side].append(taken)
+                    seconds[worker.name].append(taken)
     n = shape.batch * shape.steps
     ratios = {
         side: statistics.median(theirs / mine for theirs, mine in zip(taken, seconds[OURS], strict=True))

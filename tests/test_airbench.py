@@ -20,7 +20,7 @@ from imagette.core.errors import InputError
 from imagette.data import load as data
 from imagette.engine.loop import Training
 from imagette.recipe.schema import Data, Recipe
-from peers import Worker
+from worker import Worker
 
 # What airbench's files do as far as this benchmark sees it: read their own source, take the images from where they
 # lie, normalise them with torchvision, warm up, train 200 times, and print a table with the figures of each training.

@@ -21,6 +21,7 @@ from torch import nn
 
 from imagette.core.console import track
 from imagette.core.errors import InputError
+from imagette.core.shape import Shape
 from imagette.data.imageset import ImageSet
 from imagette.data.splits import stratified
 from imagette.engine import device as devices
@@ -29,8 +30,6 @@ from imagette.engine.loop import Training
 from imagette.engine.predictor import Prediction, Predictor
 from imagette.models.copies import copied
 from imagette.recipe.schema import Data, Recipe
-
-Shape = tuple[int, int, int]
 
 COLOURS, TRANSPARENT = (1, 3), (2, 4)  # channels of an image; those with transparency behind the colour
 LEAST_EPOCHS, LEAST_STEPS = 10, 300  # what epochs=None trains at least

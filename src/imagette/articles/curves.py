@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import StrMethodFormatter
 
 from imagette.articles.table import Row
-from imagette.report.plots import STYLE, write
+from imagette.data.pictures import DPI, write
+from imagette.report.plots import STYLE
 
 PANELS = {"train_loss": "training loss", "train_accuracy": "training accuracy", "val_accuracy": "validation accuracy"}
 FEW = 10  # epochs: so few are marked one by one
@@ -29,7 +30,7 @@ def save(rows: Iterable[Row], folder: Path) -> list[Path]:
         for article, group in groupby(rows, key=lambda row: row.system.article):
             measured = [row for row in group if row.as_published or row.corrected]
             if measured:
-                files.append(write(folder / f"{article}.png", draw(article, measured)))
+                files.append(write(folder / f"{article}.png", draw(article, measured), dpi=DPI))
     return files
 
 

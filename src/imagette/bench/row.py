@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from imagette.core import git
 from imagette.core.console import counted
 from imagette.core.files import atomic_write
 
@@ -163,19 +163,7 @@ def _line(here: Result, others: Sequence[Row]) -> list[str]:
 
 def commit() -> str:
     """Name the commit of the package's own checkout; empty where it is installed without one."""
-    described = ""
-    for question in (["ls-files", "--error-unmatch", __file__], ["describe", "--always", "--dirty", "--abbrev=12"]):
-        described = _git(question)  # the first: a checkout that only holds the environment is another project's
-        if not described:
-            break
-    return described
-
-
-def _git(question: Sequence[str]) -> str:
-    try:
-        asked = subprocess.run(
-            ["git", *question], cwd=Path(__file__).parent, capture_output=True, text=True, check=False
-        )
-    except OSError:  # no git here
-        return ""
-    return asked.stdout.strip() if asked.returncode == 0 else ""
+    here = Path(__file__)
+    # A checkout that only holds the environment is another project's.
+    ours = git.ask(here.parent, "ls-files", "--error-unmatch", here.name)
+    return git.ask(here.parent, "describe", "--always", "--dirty", "--abbrev=12") if ours else ""

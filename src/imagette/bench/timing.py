@@ -11,12 +11,12 @@ import numpy as np
 import torch
 
 from imagette.bench.nets import CLASSES, Net, recipe_of
+from imagette.core.shape import Shape
 from imagette.data.imageset import ImageSet
 from imagette.engine import probe
 from imagette.engine.events import EpochDone
 from imagette.engine.loop import Training
 from imagette.engine.plan import Plan
-from imagette.models.blocks import Shape
 
 ROUND_SECONDS = 1.5  # of one net: long enough for the clock, short enough that all nets meet the same machine
 LEAST_STEPS = 3

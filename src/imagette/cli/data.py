@@ -127,7 +127,8 @@ def preview(target: str, assignments: tuple[str, ...], out: Path | None, rows: i
 
     TARGET is what `imagette train` takes: a recipe, or a path to your own images.
     """
-    from imagette.data.preview import check_name, save
+    from imagette.data.pictures import check_name
+    from imagette.data.preview import save
 
     file = out or Path(f"{Path(target).resolve().name}-preview.png")
     check_name(file)

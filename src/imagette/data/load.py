@@ -13,8 +13,8 @@ from imagette.core import machine
 from imagette.core.console import say
 from imagette.core.errors import InputError
 from imagette.core.files import with_home
+from imagette.core.shape import Shape
 from imagette.data.formats import csv, folder, npz
-from imagette.data.formats.decode import Shape
 from imagette.data.formats.files import printable
 from imagette.data.formats.images import CHANNELS, Wanted, conform
 from imagette.data.imageset import ImageSet, Indices, Labels

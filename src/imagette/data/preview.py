@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import warnings
-from functools import cache
 from pathlib import Path
 
 import numpy as np
-from matplotlib import font_manager, rc_context
+from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from imagette.core.errors import InputError
-from imagette.core.files import atomic_path
 from imagette.data.formats.decode import on_white, picture
 from imagette.data.formats.files import printable
 from imagette.data.imageset import ImageSet
+from imagette.data.pictures import check_name, fonts, write
 
-WIDE_FONTS = ("Noto Sans CJK SC", "Noto Sans CJK JP", "WenQuanYi Zen Hei", "Microsoft YaHei", "PingFang SC", "SimHei")
 LONGEST_NAME = 12
 
 
@@ -48,19 +44,7 @@ def save(imageset: ImageSet, path: Path, rows: int = 4, columns: int = 16, title
     rows = -(-len(chosen) // columns) or 1
     with rc_context({"font.family": fonts(), "text.usetex": False}):
         figure = _draw(chosen, rows, columns, title or str(imageset).removeprefix("ImageSet")[1:-1])
-        with atomic_path(path) as temporary, warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Glyph .* missing")  # a box in its place says enough
-            figure.savefig(temporary, format="png")
-
-
-def check_name(path: Path) -> None:
-    """Refuse a file's name that is no picture's.
-
-    Raises:
-        InputError: for another suffix.
-    """
-    if path.suffix.lower() != ".png":
-        raise InputError(f"{path}: not a picture's name", hint="let it end in .png")
+        write(path, figure)
 
 
 def _draw(chosen: ImageSet, rows: int, columns: int, title: str) -> Figure:
@@ -84,15 +68,3 @@ def shortened(name: str, length: int) -> str:
     """
     clean = printable(name)
     return clean if len(clean) <= length else f"{clean[: length - 1]}…"
-
-
-@cache
-def fonts() -> list[str]:
-    """List the fonts in which a picture's letters are looked for: those of Chinese and Japanese where they are there.
-
-    Example:
-        >>> fonts()[0]
-        'DejaVu Sans'
-    """
-    installed = set(font_manager.get_font_names())
-    return ["DejaVu Sans", *(font for font in WIDE_FONTS if font in installed)]

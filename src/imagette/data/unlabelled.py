@@ -13,11 +13,10 @@ from PIL import Image
 from imagette.core.console import say
 from imagette.core.errors import InputError
 from imagette.core.files import with_home
+from imagette.core.shape import Shape
 from imagette.data.formats import csv, decode, images, pixels
 from imagette.data.formats.files import printable
 from imagette.data.imageset import Images
-
-Shape = tuple[int, int, int]
 
 
 def from_pictures(pictures: Sequence[Image.Image], shape: Shape) -> Images:

@@ -11,12 +11,13 @@ from torch import Tensor, nn
 
 from imagette import models
 from imagette.core.errors import InputError
+from imagette.core.shape import Shape
 from imagette.data.augment import Normalize
 from imagette.data.batches import tensor
 from imagette.data.imageset import ImageSet
 from imagette.engine.plan import Plan
 from imagette.engine.predictor import Preprocessing
-from imagette.models.blocks import Chain, Shape
+from imagette.models.blocks import Chain
 from imagette.models.copies import copied
 from imagette.models.custom import refuse_unsaved_state
 from imagette.models.dry import dry_run, said

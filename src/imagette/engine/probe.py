@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from imagette import models, optim
+from imagette.core.shape import Shape
 from imagette.data.augment import Normalize
 from imagette.data.imageset import ImageSet
 from imagette.engine import device as devices
@@ -21,7 +22,6 @@ from imagette.engine import nets
 from imagette.engine.plan import Plan
 from imagette.engine.proxy import Batch, Choice, Proxy, everything
 from imagette.engine.step import Step
-from imagette.models.blocks import Shape
 from imagette.models.copies import copied
 from imagette.recipe.models import ModelSpec, narrower
 from imagette.recipe.schema import Recipe

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 from torch import Tensor, nn
 
 from imagette.core.errors import InputError
+from imagette.core.shape import Shape
 from imagette.models.alexnet import alexnet, alexnet_least
-from imagette.models.blocks import Shape
 from imagette.models.cnn import batchnorm_cnn, cnn, cnn_least, single_conv
 from imagette.models.custom import custom, verify
 from imagette.models.inspect import LayerRow, layer_table

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from torch import nn
 
-from imagette.models.blocks import Layers, Shape, chain, dropout, width
+from imagette.core.shape import Shape
+from imagette.models.blocks import Layers, chain, dropout, width
 from imagette.models.flatten import Flatten
 from imagette.recipe import models as specs
 

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from torch import Tensor, nn
 
+from imagette.core.shape import Shape
 from imagette.models.blocked import ordered, through
 from imagette.models.dropout import Dropout
 from imagette.models.dry import dry_run
 
-Shape = tuple[int, int, int]
 Layers = Mapping[str, nn.Module]
 NEVER_FALLING = (nn.ReLU, nn.Sigmoid)  # of two numbers, the larger one gives the larger answer
 

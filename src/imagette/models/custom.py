@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from imagette.core.errors import InputError
 from imagette.core.registry import suggestion
-from imagette.models.blocks import Shape
+from imagette.core.shape import Shape
 from imagette.models.copies import copied
 from imagette.models.dry import dry_run, noise, said
 from imagette.recipe import models as specs

@@ -14,7 +14,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from imagette.models.blocks import Shape
+from imagette.core.shape import Shape
 from imagette.models.dry import dry_run
 
 FLOAT32_BYTES = 4

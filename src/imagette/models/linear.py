@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import cross_entropy, one_hot
 
-from imagette.models.blocks import Shape, chain
+from imagette.core.shape import Shape
+from imagette.models.blocks import chain
 from imagette.recipe import models as specs
 
 Delta = Literal["softmax", "logits"]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from imagette.models.blocks import Shape, chain, dropout
+from imagette.core.shape import Shape
+from imagette.models.blocks import chain, dropout
 from imagette.models.resnet import conv3x3, halved
 from imagette.recipe import models as specs
 

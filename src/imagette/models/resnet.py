@@ -5,7 +5,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from imagette.models.blocks import Shape, chain
+from imagette.core.shape import Shape
+from imagette.models.blocks import chain
 from imagette.recipe import models as specs
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from imagette.models.blocks import Chain, Shape, chain
+from imagette.core.shape import Shape
+from imagette.models.blocks import Chain, chain
 from imagette.recipe import models as specs
 
 WHITENED = 2_000  # images whose patches the whitening is computed from

@@ -10,8 +10,9 @@ from typing import Any
 
 from torch import Tensor, fx, nn
 
+from imagette.core.shape import Shape
 from imagette.models import labels
-from imagette.models.blocks import Chain, Shape
+from imagette.models.blocks import Chain
 from imagette.models.copies import copied
 from imagette.models.dry import dry_run, said
 from imagette.models.graph import Block, Box, Edge, Graph

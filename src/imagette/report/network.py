@@ -15,8 +15,8 @@ from matplotlib.textpath import text_to_path
 from torch import nn
 
 from imagette.core.errors import InputError
-from imagette.core.files import atomic_path
-from imagette.models.blocks import Shape
+from imagette.core.shape import Shape
+from imagette.data.pictures import DPI, check_name, write
 from imagette.models.graph import Block, Box, Graph, shortened
 from imagette.models.labels import Kind
 from imagette.models.trace import network_graph
@@ -69,15 +69,11 @@ def save(module: nn.Module, shape: Shape, path: Path, title: str = "") -> Path:
         >>> save(net, (1, 28, 28), Path(tempfile.mkdtemp()) / "net.png").name
         'net.png'
     """
-    suffix = path.suffix.lower()
-    if suffix not in FORMATS:
-        raise InputError(f"{path}: not a picture's name", hint="let it end in .png or .svg")
+    check_name(path, FORMATS)
     picture = figure(network_graph(module, shape), title or type(module).__name__)
     # Text stays text: it can be searched and copied. Without a date the same network gives the same file.
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "imagette"}), atomic_path(path) as temporary:
-        metadata = {"Date": None} if suffix == ".svg" else {}
-        picture.savefig(temporary, format=suffix[1:], dpi=120, metadata=metadata)
-    return path
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "imagette"}):
+        return write(path, picture, dpi=DPI, metadata={"Date": None} if path.suffix.lower() == ".svg" else {})
 
 
 def figure(graph: Graph, title: str) -> Figure:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,8 @@ from matplotlib.figure import Figure
 
 from imagette.core.console import say
 from imagette.core.errors import EnvironmentFault
-from imagette.core.files import atomic_path
-from imagette.data.preview import fonts, shortened
+from imagette.data.pictures import DPI, fonts, write
+from imagette.data.preview import shortened
 from imagette.report import network
 from imagette.runs.run import Run
 
@@ -43,7 +42,7 @@ def save(run: Run) -> list[Path]:
     summary = run.summary
     with mpl.rc_context({**STYLE, "font.family": fonts()}):
         pictures = {"curves": curves(run), "confusion": confusion(np.array(summary["test"]["confusion"]), run.classes)}
-        files = [write(run.path / "plots" / f"{name}.png", figure) for name, figure in pictures.items()]
+        files = [write(run.path / "plots" / f"{name}.png", figure, dpi=DPI) for name, figure in pictures.items()]
     return [*_network(run), *files]
 
 
@@ -98,15 +97,3 @@ def confusion(matrix: np.ndarray, classes: tuple[str, ...]) -> Figure:
             colour = "white" if share[i, j] > 0.5 else INK
             axes.text(j, i, f"{matrix[i, j]}", ha="center", va="center", fontsize=8, color=colour)
     return figure
-
-
-def write(path: Path, figure: Figure) -> Path:
-    """Write a picture as PNG, whole or not at all.
-
-    Raises:
-        EnvironmentFault: when it cannot be written.
-    """
-    with atomic_path(path) as temporary, warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing")  # a box in its place says enough
-        figure.savefig(temporary, format="png", dpi=120)
-    return path

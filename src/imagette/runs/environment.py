@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shlex
-import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from imagette.core import git
 from imagette.core.console import inert, say
 from imagette.data.splits import Splits
 from imagette.engine import device
@@ -26,19 +26,10 @@ def recorded(plan: Plan, splits: Splits) -> dict[str, Any]:
     return device.describe() | {
         "command": inert(shlex.join(sys.argv)),
         "folder": inert(Path.cwd()),
-        "git": _git_commit(),
+        "git": git.ask(Path.cwd(), "describe", "--always", "--dirty", "--abbrev=40") or None,
         "plan": plan.to_dict(),
         "data": {"fingerprints": fingerprints(splits), "provenance": dict(splits.train.provenance)},
     }
-
-
-def _git_commit() -> str | None:
-    """Name the commit of the folder that the command was given in, if it is a git checkout."""
-    try:
-        asked = ["git", "describe", "--always", "--dirty", "--abbrev=40"]
-        return subprocess.run(asked, capture_output=True, text=True, check=True, timeout=5).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return None
 
 
 def warn_of_changes(environment: Mapping[str, Any]) -> None:

@@ -35,6 +35,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from imagette.core.errors import InputError
+from imagette.core.shape import Shape
 from imagette.data.formats.files import printable
 from imagette.data.imageset import Images
 
@@ -46,7 +47,6 @@ EXTENSIONS = frozenset(
     for suffix in suffixes.split()
 )
 MAX_PIXELS = 50_000_000
-Shape = tuple[int, int, int]  # (C, H, W)
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}  # Pillow's, by channels
 
 _GRAY = {"1", "L", "LA", "La"}

@@ -20,7 +20,8 @@ from imagette.core import machine
 from imagette.core.console import track
 from imagette.core.errors import InputError
 from imagette.core.files import with_home
-from imagette.data.formats.decode import EXTENSIONS, Shape, decode, fit, header, picture
+from imagette.core.shape import Shape
+from imagette.data.formats.decode import EXTENSIONS, decode, fit, header, picture
 from imagette.data.formats.files import printable, walk
 from imagette.data.imageset import Images, ImageSet
 

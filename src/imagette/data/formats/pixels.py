@@ -19,7 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 from imagette.core.errors import InputError
-from imagette.data.formats.decode import EXTENSIONS, Shape
+from imagette.core.shape import Shape
+from imagette.data.formats.decode import EXTENSIONS
 from imagette.data.formats.files import printable
 from imagette.data.formats.images import check_memory
 from imagette.data.formats.text import Line, blocks, first_line

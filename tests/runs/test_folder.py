@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -87,6 +89,17 @@ def test_a_second_process_is_refused_and_told_the_owner(tmp_path: Path, recipe: 
         owner.wait()
         with folder.lock():  # its owner is dead
             pass
+
+
+def test_a_process_that_only_looks_whether_a_run_is_held_is_no_reason_to_refuse(tmp_path: Path, recipe: Recipe) -> None:
+    folder = RunFolder.create(tmp_path, recipe, {})
+    with folder.lock():
+        pass
+    with (folder.path / ".lock").open("rb") as looked_at:
+        fcntl.flock(looked_at, fcntl.LOCK_SH)
+        threading.Timer(0.05, fcntl.flock, (looked_at, fcntl.LOCK_UN)).start()
+        with folder.lock():
+            assert folder.is_held()
 
 
 def test_a_file_in_the_way_is_said_before_any_work(tmp_path: Path) -> None:

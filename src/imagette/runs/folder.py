@@ -21,6 +21,7 @@ from imagette.runs import pages
 
 NUMBERS = re.compile(r"\[\n[-+.,\deE\s]*\]")  # of a list, as a row of a confusion matrix: they stand on one line
 FORMAT = 1  # of the folder; a newer one is refused, never guessed at
+GLANCE = 0.3  # seconds: whoever only asks whether a run is held holds it for less
 
 
 class RunFolder:
@@ -112,7 +113,7 @@ class RunFolder:
         Raises:
             InputError: naming the process that holds it.
         """
-        with exclusive(self._lock, f"run {self.path}", timeout=0):
+        with exclusive(self._lock, f"run {self.path}", timeout=GLANCE):
             yield
 
     def is_held(self) -> bool:

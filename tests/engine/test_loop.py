@@ -231,6 +231,23 @@ def test_a_loss_that_is_not_finite_stops_before_the_step(digits: tuple[ImageSet,
     assert all(bool(parameter.isfinite().all()) for parameter in training.module.parameters())
 
 
+class Dazzled(nn.Linear):
+    """It cannot look at an image that is bright all over."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        answers: torch.Tensor = super().forward(images.flatten(1))
+        return answers * (float("nan") if bool((images.flatten(1).amin(1) > 0).any()) else 1)
+
+
+def test_the_batch_that_a_loss_is_not_finite_of_is_named(digits: tuple[ImageSet, ImageSet]) -> None:
+    train, validation = digits
+    pixels = train.images.copy()
+    pixels[17] = 255
+    training = Training(recipe("train.batch_size=2"), replace(train, images=pixels), validation, module=Dazzled(64, 10))
+    with pytest.raises(Diverged, match=rf"; images (\S+, )?{train.ids[17]}, "):
+        trained(training)
+
+
 class RootOfZero(nn.Module):
     """A finite loss with a gradient that is not: the root's slope at zero."""
 

@@ -122,7 +122,7 @@ def test_training_figures_are_means_over_the_images_learned_from(digits: tuple[I
     still = ("train.epochs=1", "optim.lr=1e-20", "train.batch_size=400", "train.keep=last", "train.shuffle=false")
     training = Training(recipe(*still, "train.keep_hardest=0.4"), digits[0], None)
     assert training.proxy is not None
-    _, images, targets, labels = next(training.batches.augmented(training.augmentation, None, 0))
+    images, targets, labels = next(training.batches.augmented(training.augmentation, None, 0))
     chosen, _, named = training.proxy.hardest((images, targets, labels), 0.0, 1)
     with torch.no_grad():
         logits = training.module(chosen)

@@ -69,7 +69,7 @@ class Batches:
         >>> few = ImageSet(pixels, np.array([0, 1, 0, 1, 0]), ("a", "b"), np.arange(5).astype(str), {})
         >>> batches = Batches(few, batch_size=2)
         >>> augmentation = Augmentation(Augment(), few.shape, torch.zeros(1), torch.ones(1), "cpu", classes=2)
-        >>> [len(labels) for _, _, _, labels in batches.augmented(augmentation, None, epoch=0)]
+        >>> [len(labels) for _, _, labels in batches.augmented(augmentation, None, epoch=0)]
         [2, 2, 1]
     """
 
@@ -110,7 +110,7 @@ class Batches:
 
     def augmented(
         self, augmentation: Augmentation, draws: Tensor | None, epoch: int, start: int = 0
-    ) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
+    ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """Yield each batch of an epoch from ``start`` on, ready to learn from.
 
         Args:
@@ -120,17 +120,17 @@ class Batches:
             start: the first batch that is wanted.
 
         Yields:
-            Indices (B,), images (B, C, H, W) float32, targets and labels: both (B,) int64, or targets (B, K) float32
-            where labels are mixed.
+            Images (B, C, H, W) float32, targets and labels: both (B,) int64, or targets (B, K) float32 where labels are
+            mixed.
         """
         # A stretch that is entered in the middle is augmented whole: the last digits of a number depend on its place.
         first, skipped = divmod(start, self.together)
         for index, pixels, labels in self._stretches(epoch, first):
             rows = None if draws is None else draws.index_select(0, index)
-            parts = [index, augmentation(pixels, rows, epoch), labels] + ([] if rows is None else [rows])
+            parts = [augmentation(pixels, rows, epoch), labels] + ([] if rows is None else [rows])
             batches = zip(*(torch.split(part, self.batch_size) for part in parts), strict=True)
-            for i, images, of_images, *row in islice(batches, skipped, None):
-                yield i, *augmentation.mix(images, of_images, *row), of_images
+            for images, of_images, *row in islice(batches, skipped, None):
+                yield *augmentation.mix(images, of_images, *row), of_images
             skipped = 0
 
     def _stretches(self, epoch: int, first: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:

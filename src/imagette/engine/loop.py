@@ -154,20 +154,20 @@ class Training:
         graphs = self.plan.compile and self.device.type == "cuda"
         tally = Tally(progress.loss_sum, progress.correct, copy=graphs or self.users)
         started, timed = time.perf_counter(), 0
-        for index, images, targets, labels in batches:
+        for batch in batches:
             if self.stop:
                 break
             rate = self.schedule.rate(progress.step)
             try:
-                images, targets, labels = self.choose((images, targets, labels), rate, progress.step)
+                images, targets, labels = self.choose(batch, rate, progress.step)
                 seed(dropout_seed + progress.step)
                 loss, logits = self.step(images, targets, rate, progress.step)
             except FloatingPointError as error:
-                raise self._diverged(error, index) from error
+                raise self._diverged(error, of_batch=True) from error
             tally.add(loss, logits, labels)
             progress.step += 1
             progress.batch += 1
-            timed += len(index)
+            timed += len(batch[-1])
             if progress.step % self.plan.log_every == 0:
                 elapsed = time.perf_counter() - started
                 progress.trained(elapsed)
@@ -187,13 +187,14 @@ class Training:
         except FloatingPointError as error:
             raise self._diverged(error) from error
 
-    def _diverged(self, error: FloatingPointError, index: Tensor | None = None) -> Diverged:
-        progress = self.progress
+    def _diverged(self, error: FloatingPointError, of_batch: bool = False) -> Diverged:
+        progress, spec = self.progress, self.recipe.train
         place = f"step {progress.step} (epoch {progress.epoch + 1}, batch {progress.batch}"
-        if index is None or self.step.check_every > 1:
+        if not of_batch or self.step.check_every > 1:
             place = f"or shortly before {place})"
         else:
-            place = f"at {place}; images {', '.join(map(str, self.images.ids[index[:3].cpu().numpy()]))}, …)"
+            first = self.batches.order(progress.epoch)[progress.batch * spec.batch_size :][:3]
+            place = f"at {place}; images {', '.join(map(str, self.images.ids[first.numpy()]))}, …)"
         return Diverged(
             f"{error} {place}", hint=f"lower optim.lr (now {self.recipe.optim.lr:g}), or set optim.clip_norm = 1.0"
         )

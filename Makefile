@@ -6,17 +6,19 @@ BIN := .venv/bin
 RUNTIME := .venv/.runtime-installed
 DEV := .venv/.dev-installed
 PEERS := .venv-bench/.installed
+LOWEST := .venv-lowest/.installed
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE  # every process would compile torch anew
 
 
-.PHONY: help demo test test-all check bench bench-peers clean
+.PHONY: help demo test test-all test-lowest check bench bench-peers clean
 
 help:
 	@echo "make demo      train and test a classifier on Fashion-MNIST (a few minutes, installation counted)"
 	@echo "make test      run the tests"
 	@echo "make test-all  run all tests, the slow ones too, and measure branch coverage"
+	@echo "make test-lowest  run the tests with the oldest versions of what Imagette needs (Python 3.11 or 3.12)"
 	@echo "make check     linter, formatter, type checker, import layers"
 	@echo "make bench     measure what docs/benchmarks.md shows, on this machine (nothing else should run)"
 	@echo "make bench-peers  of that, the speed beside other tools, which it installs"
@@ -42,6 +44,17 @@ test: $(DEV)
 
 test-all: $(DEV)
 	@$(BIN)/pytest -n 2 --dist loadfile --cov --cov-report=term:skip-covered
+
+test-lowest: $(LOWEST)
+	@.venv-lowest/bin/pytest -n 2 --dist loadfile -m "not slow"
+
+$(LOWEST): pyproject.toml constraints.txt scripts/lowest.py
+	@echo "Installing the oldest versions into .venv-lowest"
+	@$(PYTHON) -m venv .venv-lowest
+	@$(PYTHON) scripts/lowest.py > .venv-lowest/constraints.txt
+	@PIP_CONSTRAINT=.venv-lowest/constraints.txt .venv-lowest/bin/pip install --quiet --editable '.[pandas]' \
+		hypothesis import-linter pytest pytest-timeout pytest-xdist
+	@touch $@
 
 check: $(DEV)
 	@$(BIN)/ruff check
@@ -72,4 +85,4 @@ $(PEERS): benchmarks/requirements.txt constraints.txt pyproject.toml
 	@touch $@
 
 clean:
-	rm -rf .venv .venv-bench .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage*
+	rm -rf .venv .venv-bench .venv-lowest .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage*

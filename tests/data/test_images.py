@@ -209,7 +209,11 @@ def test_a_palette_becomes_colour_and_its_clear_entry_white(tmp_path, suffix):
 @pytest.mark.parametrize("suffix", ["png", "tiff", "pgm"])
 def test_sixteen_bits_keep_their_upper_eight(tmp_path, suffix):
     values = np.array([[0, 255, 256, 32768, 65535]], np.uint16)
-    path = saved(tmp_path / f"a.{suffix}", Image.fromarray(values))
+    path = tmp_path / f"a.{suffix}"
+    if suffix == "pgm":  # which an older Pillow reads, and does not write
+        path.write_bytes(b"P5 5 1 65535\n" + values.astype(">u2").tobytes())
+    else:
+        saved(path, Image.fromarray(values))
     assert header(path).gray
     pixels, done = decode(path)
     assert pixels.tolist() == [[[0, 0, 1, 128, 255]]]

@@ -4,6 +4,7 @@ import pickle
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from threading import Barrier, Event
 
 import joblib
 import numpy as np
@@ -306,6 +307,46 @@ def test_overrides_have_the_last_word(few):
     assert (recipe.train.epochs, recipe.augment.crop_padding, recipe.optim.name) == (1, 1, "sgd")
 
 
+def test_what_is_not_given_goes_by_what_the_overrides_say(few):
+    recipe = quick(lr=None, overrides={"model.name": "linear", "data.validation": 0.2}).fit(*few).recipe_
+    assert (recipe.model.name, recipe.optim.lr, recipe.train.keep) == ("linear", 0.03, "best")
+
+
+def test_how_exactly_the_caller_multiplies_does_not_matter(few):
+    X, y = few
+    whole = {"train.precision": "float32", "model.hidden": 512}
+    wanted = quick(model="cnn", overrides=whole).fit(X, y)
+    torch.set_float32_matmul_precision("medium")
+    try:
+        found = quick(model="cnn", overrides=whole).fit(X, y)
+        assert torch.get_float32_matmul_precision() == "medium"
+        np.testing.assert_array_equal(found.predict_proba(X), wanted.predict_proba(X))
+    finally:
+        torch.set_float32_matmul_precision("highest")
+
+
+def test_predictions_that_overlap_leave_torch_its_threads(few, request):
+    request.addfinalizer(partial(torch.set_num_threads, torch.get_num_threads()))
+    torch.set_num_threads(2)
+    predictor = quick().fit(*few).predictor_
+    predictor.threads = 1
+    both, first_is_done = Barrier(2), Event()
+
+    def answer(is_first):
+        def meet(*_):
+            both.wait(10)
+            assert is_first or first_is_done.wait(10)
+
+        mine = predictor.on_cpu()
+        mine.module.register_forward_hook(meet)
+        mine.predict(np.zeros((1, 1, 8, 8), np.uint8))
+        first_is_done.set()
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(answer, (True, False)))
+    assert torch.get_num_threads() == 2
+
+
 def test_column_names_of_a_table_are_kept(few):
     X, y = few
     frame = pd.DataFrame(X, columns=[f"pixel{i}" for i in range(1, 65)])
@@ -334,6 +375,11 @@ def test_progress_is_shown_when_asked_for(few, capsys, monkeypatch):
         ({"validation": 0.001}, "takes none of 200 images"),
         ({"overrides": {"optim.rate": 1}}, "unknown key; Available: betas"),
         ({"overrides": {"data.limit": 20}}, "data.limit would change nothing"),
+        ({"overrides": {"evaluate.bins": 3, "model.name": "linear"}}, "evaluate.bins would change nothing"),
+        (
+            {"model": nn.Flatten(), "overrides": {"model.name": "cnn", "model.hidden": 7}},
+            "model.hidden, model.name would",
+        ),
         ({"overrides": {"train": {"epochs": 3}}}, "give values by dotted keys"),
         ({"overrides": ["train.epochs=3"]}, "give values by dotted keys"),
         ({"image_shape": (8, 8)}, "three whole numbers"),

@@ -27,7 +27,7 @@ from imagette.data.splits import stratified
 from imagette.engine import device as devices
 from imagette.engine.events import EpochDone
 from imagette.engine.loop import Training
-from imagette.engine.predictor import Prediction, Predictor
+from imagette.engine.predictor import Prediction
 from imagette.models.copies import copied
 from imagette.recipe.schema import Data, Recipe
 
@@ -35,6 +35,7 @@ COLOURS, TRANSPARENT = (1, 3), (2, 4)  # channels of an image; those with transp
 LEAST_EPOCHS, LEAST_STEPS = 10, 300  # what epochs=None trains at least
 LEARNING_RATE, LEARNING_RATES = 0.003, {"linear": 0.03}  # what lr=None takes, by model
 DATA_KEYS = ("data.normalize", "data.split_seed", "data.validation")
+IDLE = ("evaluate.bins", "evaluate.confidence", "train.checkpoint_seconds")  # they are for runs in folders
 OUTSIDE = 0.01  # share of values, or of their range, from which images count as of another range
 SMALLEST_FOR_CNN = 4  # pixels a side: the cnn's two poolings leave one of them
 
@@ -187,7 +188,10 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _recipe(self, n: int) -> Recipe:
         """Put the arguments into a recipe, which checks them all at once."""
         seed = int(check_random_state(self.random_state).randint(2**31))
-        model = self._model_name()
+        asked: dict[str, Any] = {} if self.epochs is None else {"train.epochs": self.epochs}
+        asked |= _dotted(self.overrides or {})
+        self._refuse_idle(asked)
+        model = asked.get("model.name", self._model_name())
         own = {
             "data.validation": self.validation,
             "data.split_seed": seed,
@@ -196,22 +200,25 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             "schedule.name": "onecycle",
             "train.batch_size": self.batch_size,
             "train.seed": seed,
-            "train.keep": "best" if self.validation else "last",
+            "train.keep": "best" if asked.get("data.validation", self.validation) else "last",
             "train.device": self.device,
             "train.threads": torch.get_num_threads(),
         }
-        asked = {} if self.epochs is None else {"train.epochs": self.epochs}
-        asked |= _dotted(self.overrides or {})
-        if idle := sorted(key for key in asked if key.startswith("data.") and key not in DATA_KEYS):
-            raise InputError(
-                f"overrides: {', '.join(idle)} would change nothing of images in arrays",
-                hint=f"of data, {', '.join(DATA_KEYS)} can be set",
-            )
         recipe = Recipe(name="ImageClassifier", data=Data(path="X")).replace(**own | asked)
         if "train.epochs" in asked:
             return recipe
         steps = math.ceil(n * (1 - recipe.data.validation) / recipe.train.batch_size)
         return recipe.replace(**{"train.epochs": max(LEAST_EPOCHS, math.ceil(LEAST_STEPS / steps))})
+
+    def _refuse_idle(self, asked: Mapping[str, Any]) -> None:
+        idle = {key for key in asked if key in IDLE or (key.startswith("data.") and key not in DATA_KEYS)}
+        if isinstance(self.model, nn.Module):
+            idle |= {key for key in asked if key.startswith("model.")}
+        if idle:
+            raise InputError(
+                f"overrides: {', '.join(sorted(idle))} would change nothing here",
+                hint=f"of data, {', '.join(DATA_KEYS)} can be set; of a module of your own, nothing",
+            )
 
     def _model_name(self) -> str:
         if isinstance(self.model, nn.Module):
@@ -235,7 +242,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = dict(super().__getstate__())  # a copy: the classifier stays on its device
         if "predictor_" in state:
-            state["predictor_"] = _on_cpu(state["predictor_"])  # so that it can be read where there is no GPU
+            state["predictor_"] = state["predictor_"].on_cpu()  # so that it can be read where there is no GPU
         return state
 
     def __sklearn_tags__(self) -> Tags:
@@ -302,18 +309,3 @@ def _dotted(overrides: Any) -> dict[str, Any]:
     if isinstance(overrides, Mapping) and not any(isinstance(value, Mapping) for value in overrides.values()):
         return dict(overrides)
     raise InputError(f"overrides = {overrides!r}", hint='give values by dotted keys: {"train.epochs": 3}')
-
-
-def _on_cpu(predictor: Predictor) -> Predictor:
-    module = copied(predictor.module).cpu()
-    channels_last = predictor.memory_format == torch.channels_last
-    return Predictor(
-        module,
-        predictor.classes,
-        predictor.preprocessing,
-        predictor.batch_size,
-        channels_last,
-        predictor.mirror,
-        predictor.shift,
-        predictor.without_eval,
-    )

@@ -1,4 +1,4 @@
-"""Numbers next to zero count as zero while a step is taken, in all threads; afterwards they are numbers again."""
+"""Numbers next to zero count as zero while a step is taken, in all threads; afterwards, in the caller's, no more."""
 
 from __future__ import annotations
 

@@ -214,3 +214,36 @@ def test_a_file_that_ends_the_program_ends_with_a_message(text, tmp_path, monkey
     monkeypatch.delitem(sys.modules, "my_leaving_nets", raising=False)
     with pytest.raises(InputError, match="SystemExit: 3"):
         build(specs.Custom(factory="my_leaving_nets:net"), SHAPE, 10)
+
+
+class Learning(nn.Linear):
+    """It keeps an average of what it has seen, in a buffer of the given kind."""
+
+    def __init__(self, persistent):
+        super().__init__(64, 10)
+        self.register_buffer("seen", torch.zeros(64), persistent=persistent)
+
+    def forward(self, x):
+        x = x.flatten(1)
+        self.seen = 0.9 * self.seen + 0.1 * x.detach().mean(0)
+        return super().forward(x - self.seen)
+
+
+class Positioned(nn.Linear):
+    """It makes a table when it first needs it, as nets with positions do."""
+
+    def __init__(self):
+        super().__init__(64, 10)
+        self.register_buffer("table", torch.zeros(0), persistent=False)
+
+    def forward(self, x):
+        if not len(self.table):
+            self.table = torch.arange(64.0)
+        return super().forward(x.flatten(1) + self.table)
+
+
+def test_a_buffer_that_learns_and_is_not_kept_is_refused():
+    with pytest.raises(InputError, match=r"seen of Learning changes in training, and no checkpoint keeps it"):
+        verify(Learning(persistent=False), SHAPE, 10)
+    for module in (Learning(persistent=True), Positioned()):
+        assert verify(module, SHAPE, 10) is module

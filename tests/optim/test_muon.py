@@ -124,3 +124,12 @@ def test_what_has_no_gradient_stays() -> None:
     module[5](torch.ones(1, 5)).sum().backward()
     optimizer.step()
     assert torch.equal(module[0].weight, before)
+
+
+def test_a_normalisation_of_whole_maps_is_neither_turned_nor_lets_its_scales_decay() -> None:
+    module = nn.Sequential(nn.Conv2d(1, 4, 3), nn.LayerNorm([4, 6, 6]), nn.Flatten(), nn.Linear(144, 10))
+    turned, head, others = muon_groups(module, Muon(weight_decay=0.1))
+    assert turned["params"] == [module[0].weight]
+    assert head["params"] == [module[3].weight]
+    assert others["params"] == [module[0].bias, *module[1].parameters(), module[3].bias]
+    assert others["weight_decay"] == 0

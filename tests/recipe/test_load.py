@@ -8,6 +8,7 @@ import pytest
 
 from imagette.core.errors import InputError
 from imagette.recipe.load import parse, resolve, shipped
+from imagette.recipe.models import CNN
 from imagette.recipe.schema import Data, Recipe
 from imagette.recipe.show import to_toml
 
@@ -290,3 +291,13 @@ def test_a_recipes_name_is_found_in_other_letters() -> None:
 def test_a_folders_name_keeps_the_letters_of_every_script(tmp_path: Path) -> None:
     (tmp_path / "手写 字").mkdir()
     assert Recipe.load(str(tmp_path / "手写 字")).name == "手写-字"
+
+
+def test_a_section_given_as_an_object_and_a_value_of_it_both_count() -> None:
+    recipe = Recipe.load("digits")
+    changed = recipe.replace(**{"model": CNN(), "model.hidden": 7, "data": Data(name="mnist"), "data.limit": 9})
+    assert (changed.model.hidden, changed.data.name, changed.data.limit) == (7, "mnist", 9)
+
+
+def test_what_cannot_be_compiled_is_said() -> None:
+    assert "brings a gradient of its own" in faults("digits", "model.name=linear-by-hand", "train.compile=on")

@@ -26,6 +26,7 @@ from imagette.data import load as data
 from imagette.engine import probe
 from imagette.engine.events import EpochDone, Logged
 from imagette.engine.loop import Training
+from imagette.recipe.models import Custom
 from imagette.runs import checkpoint, fit, session
 from imagette.runs.folder import RunFolder, run_paths
 from imagette.runs.recorder import CLOCKS
@@ -663,7 +664,9 @@ def test_your_own_module_is_trained_saved_and_opened_with_it(tmp_path: Path) -> 
     def net() -> nn.Module:
         return nn.Sequential(nn.Flatten(), nn.Linear(64, 16), nn.ReLU(), nn.Linear(16, 10))
 
-    run = imagette.train(recipe(), model=net(), runs=tmp_path, progress=False)
+    anothers = recipe("model.name=custom", "model.factory=package:module")
+    run = imagette.train(anothers, model=net(), runs=tmp_path, progress=False)
+    assert run.recipe.model == Custom(factory="")
     shared = net()
     opened = imagette.load(run.path, model=shared)
     _ = opened.predictor

@@ -129,7 +129,10 @@ def threads(count: int) -> Iterator[None]:
         1
     """
     before = torch.get_num_threads()
-    torch.set_num_threads(count or before)
+    if count in (0, before):  # nor gone back to: it may be that of someone who computes at the same time
+        yield
+        return
+    torch.set_num_threads(count)
     try:
         yield
     finally:
@@ -141,7 +144,8 @@ def undisturbed() -> Iterator[None]:
     """Train as torch is set at first, whatever the caller has set; it is as before in the end.
 
     That is: random numbers, of which a process has one generator for each device, and threads; gradients, autocast,
-    default type and device; and on a GPU, the choice of kernels. Trainings in several threads take turns.
+    precision, default type and device; and on a GPU, the choice of kernels. Trainings in several threads take turns.
+    Only torch's helping threads, once they have started, go on to take for zero what is next to it.
 
     Example:
         >>> before = torch.get_rng_state()
@@ -150,14 +154,32 @@ def undisturbed() -> Iterator[None]:
         >>> torch.equal(torch.get_rng_state(), before)
         True
     """
-    gpus = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()  # type: ignore[no-untyped-call]
-    with _TURN, torch.random.fork_rng(list(gpus)), threads(0), as_torch_starts():
-        yield
+    before = torch.get_num_threads()
+    with _TURN, _gpus_as_they_were(), as_torch_starts():
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
+
+
+@contextmanager
+def _gpus_as_they_were() -> Iterator[None]:
+    """Give back random numbers, and on GPUs the current one; where CUDA starts meanwhile, as it would have started."""
+    seed, running = torch.initial_seed(), torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    current = torch.cuda.current_device() if running else 0
+    try:
+        with torch.random.fork_rng(range(torch.cuda.device_count()) if running else ()):
+            yield
+    finally:
+        if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+            torch.cuda.set_device(current)
+            if not running:
+                torch.cuda.manual_seed_all(seed)
 
 
 @contextmanager
 def as_torch_starts() -> Iterator[None]:
-    """Compute with gradients, without autocast, in float32 and on the CPU by default, whatever the caller has set.
+    """Compute with gradients, without autocast, in whole float32 and on the CPU by default, whatever has been set.
 
     The default type is that of the whole process.
 
@@ -166,16 +188,43 @@ def as_torch_starts() -> Iterator[None]:
         ...     torch.is_grad_enabled()
         True
     """
-    default, deterministic = torch.get_default_dtype(), torch.backends.cudnn.deterministic
+    default, cudnn = torch.get_default_dtype(), torch.backends.cudnn
+    deterministic, benchmark = cudnn.deterministic, cudnn.benchmark
     cpu = torch.device("cpu")
     home = nullcontext() if torch.get_default_device() == cpu else cpu  # the context slows every call of torch's
     try:
         torch.set_default_dtype(torch.float32)
-        with without_autocast(), torch.inference_mode(False), torch.enable_grad(), home:
+        cudnn.benchmark = False  # which times kernels, and takes another one another time
+        with without_autocast(), whole_float32(), torch.inference_mode(False), torch.enable_grad(), home:
             yield
     finally:
         torch.set_default_dtype(default)
-        torch.backends.cudnn.deterministic = deterministic
+        cudnn.deterministic, cudnn.benchmark = deterministic, benchmark
+
+
+@contextmanager
+def whole_float32() -> Iterator[None]:
+    """Multiply matrices of float32 in float32, whatever the caller has set, unless backend by backend.
+
+    Example:
+        >>> torch.set_float32_matmul_precision("medium")
+        >>> with whole_float32():
+        ...     torch.get_float32_matmul_precision()
+        'highest'
+        >>> torch.get_float32_matmul_precision()
+        'medium'
+        >>> torch.set_float32_matmul_precision("highest")
+    """
+    try:
+        before = torch.get_float32_matmul_precision()
+    except RuntimeError:  # no one word tells what was set for each backend, nor could one put it back
+        yield
+        return
+    torch.set_float32_matmul_precision("highest")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
 
 
 @contextmanager

@@ -130,7 +130,7 @@ class Training:
         """Train from where the state stands to the end, and tell what happens.
 
         Raises:
-            Diverged: when the loss or the gradient is no longer finite; the weights are those before that step.
+            Diverged: when loss or gradient is no longer finite; weights, not running statistics, are those of before.
         """
         while self.progress.epoch < self.recipe.train.epochs and not self.progress.early:
             yield from self._steps()
@@ -147,7 +147,8 @@ class Training:
         batches = self.batches.augmented(self.augmentation, draws, progress.epoch, progress.batch)
         dropout_seed = seed_of(spec.seed, DROPOUT)
         # torch.manual_seed would also note its caller's stack for devices that were never started: 0.1 ms a step.
-        seed = torch.cuda.manual_seed if self.device.type == "cuda" else torch.default_generator.manual_seed
+        seeds = [torch.cuda.manual_seed if self.device.type == "cuda" else torch.default_generator.manual_seed]
+        seeds += [torch.default_generator.manual_seed] * self.users  # which may draw on the CPU, too
         freeze_stem = getattr(self.recipe.model, "freeze_stem", 0)
         models.train(self.module, stem=not 0 < freeze_stem <= progress.epoch, frozen=self.frozen)
         # CUDA graphs write over their last logits, and so may a module of the user's own.
@@ -160,7 +161,8 @@ class Training:
             rate = self.schedule.rate(progress.step)
             try:
                 images, targets, labels = self.choose(batch, rate, progress.step)
-                seed(dropout_seed + progress.step)
+                for seed in seeds:
+                    seed(dropout_seed + progress.step)
                 loss, logits = self.step(images, targets, rate, progress.step)
             except FloatingPointError as error:
                 raise self._diverged(error, of_batch=True) from error

@@ -146,6 +146,20 @@ class Predictor:
         mean, std = (torch.tensor(values, dtype=torch.float32) for values in (preprocessing.mean, preprocessing.std))
         self._normalize = Normalize(mean, std, self.device)  # the training's own
 
+    def on_cpu(self) -> Predictor:
+        """Give one that answers alike, with a copy of the module on the CPU."""
+        return Predictor(
+            copied(self.module).cpu(),
+            self.classes,
+            self.preprocessing,
+            self.batch_size,
+            self.memory_format == torch.channels_last,
+            self.mirror,
+            self.shift,
+            self.without_eval,
+            self.threads,
+        )
+
     def check(self, images: np.ndarray) -> None:
         """Refuse images that are not of the model's shape and uint8.
 
@@ -168,7 +182,7 @@ class Predictor:
         """
         self.check(images)
         starts = range(0, max(len(images), 1), self.batch_size)
-        with device.threads(self.threads), device.without_autocast(), self._mode() as module:
+        with device.threads(self.threads), device.without_autocast(), device.whole_float32(), self._mode() as module:
             parts = (tensor(images[start : start + self.batch_size]) for start in starts)
             return torch.cat([self._forward(module, part) for part in parts]).numpy()
 

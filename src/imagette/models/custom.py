@@ -92,6 +92,7 @@ def verify(module: object, shape: Shape, classes: int) -> nn.Module:
     if not any(parameter.requires_grad for parameter in module.parameters()):
         raise InputError(f"{name} has no parameter that can be trained")
     _check_gradients(name, module, shape)
+    _refuse_lost_buffers(name, module, shape)
     return module
 
 
@@ -114,6 +115,20 @@ def _check_gradients(name: str, module: nn.Module, shape: Shape) -> None:
         raise InputError(
             f"{', '.join(sparse)} of {name} has sparse gradients, which the optimizers here do not take",
             hint="leave out sparse=True",
+        )
+
+
+def _refuse_lost_buffers(name: str, module: nn.Module, shape: Shape) -> None:
+    """Refuse buffers that learn, and that no checkpoint keeps; what is made once, as a table of positions, may be."""
+    twin, kept = copied(module).train(), module.state_dict()
+    with torch.no_grad(), torch.random.fork_rng([]):
+        twin(noise(twin, 2, shape))
+        once = {key: value.clone() for key, value in twin.named_buffers() if key not in kept}
+        twin(noise(twin, 3, shape)) if once else None
+    if lost := [key for key, value in twin.named_buffers() if key in once and not torch.equal(value, once[key])]:
+        raise InputError(
+            f"{', '.join(lost)} of {name} changes in training, and no checkpoint keeps it",
+            hint="register_buffer(…, persistent=True), so that a training goes on as if it had never stopped",
         )
 
 

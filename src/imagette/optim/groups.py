@@ -15,9 +15,8 @@ NORMS = (nn.modules.batchnorm._NormBase, nn.GroupNorm, nn.LayerNorm)
 def groups(module: nn.Module, spec: Optimizer) -> list[dict[str, Any]]:
     """Part a module's trainable parameters into those that decay and those that do not.
 
-    Under ``decay = "weights"`` the parameters with two or more dimensions decay (matrices and filters); biases and
-    the scales of normalisation do not. A group without parameters is left out, and where nothing decays there is one:
-    every group is another kernel in each step.
+    Under ``decay = "weights"`` matrices and filters decay; biases and the scales of normalisation do not. A group
+    without parameters is left out, and where nothing decays there is one: every group is another kernel in each step.
 
     Args:
         module: parameters with ``requires_grad`` are taken, each once, in the module's order.
@@ -42,10 +41,33 @@ def groups(module: nn.Module, spec: Optimizer) -> list[dict[str, Any]]:
             hint="its parameters must be nn.Parameter with requires_grad=True",
         )
     alike = spec.decay == "all" or not spec.weight_decay
-    decaying = [p for p in trained if alike or p.ndim >= 2]
-    others = [p for p in trained if not alike and p.ndim < 2]
+    weights = matrices(module)
+    decaying = [p for p in trained if alike or id(p) in weights]
+    others = [p for p in trained if not alike and id(p) not in weights]
     parted = [(decaying, spec.weight_decay), (others, 0.0)]
     return [{"params": parameters, "weight_decay": decay, "scale": 1.0} for parameters, decay in parted if parameters]
+
+
+def matrices(module: nn.Module) -> set[int]:
+    """Give the ``id`` of each matrix and filter: a parameter of two or more dimensions that no normalisation owns.
+
+    Example:
+        >>> net = nn.Sequential(nn.Linear(4, 6), nn.LayerNorm([6]), nn.Unflatten(1, (2, 3)), nn.LayerNorm([2, 3]))
+        >>> matrices(net) == {id(net[0].weight)}
+        True
+    """
+    norms = of_norms(module)
+    return {id(p) for p in module.parameters() if p.ndim >= 2 and id(p) not in norms}
+
+
+def of_norms(module: nn.Module) -> set[int]:
+    """Give the ``id`` of each scale and bias of a normalisation layer.
+
+    Example:
+        >>> len(of_norms(nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8))))
+        2
+    """
+    return {id(p) for layer in module.modules() if isinstance(layer, NORMS) for p in layer.parameters()}
 
 
 def norms_apart(parted: list[dict[str, Any]], module: nn.Module, lr: float, factor: float) -> list[dict[str, Any]]:
@@ -68,7 +90,7 @@ def norms_apart(parted: list[dict[str, Any]], module: nn.Module, lr: float, fact
         >>> [(len(group["params"]), group["scale"]) for group in apart]
         [(2, 1.0), (2, 64)]
     """
-    norms = {id(p) for layer in module.modules() if isinstance(layer, NORMS) for p in layer.parameters()}
+    norms = of_norms(module)
     if factor == 1 or not norms:
         return parted
     made = []

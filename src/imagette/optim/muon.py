@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from imagette.core.errors import InputError
-from imagette.optim.groups import groups
+from imagette.optim.groups import groups, matrices
 from imagette.recipe import optimizers as specs
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # the steepest at zero that still end between about 0.7 and 1.2
@@ -164,8 +164,8 @@ def muon_groups(module: nn.Module, spec: specs.Muon) -> list[dict[str, Any]]:
         >>> [(group["orthogonal"], len(group["params"])) for group in muon_groups(net, specs.Muon())]
         [(True, 1), (False, 1), (False, 2)]
     """
-    parted = groups(module, spec)
-    turned = [parameter for group in parted for parameter in group["params"] if parameter.ndim >= 2][:-1]
+    parted, weights = groups(module, spec), matrices(module)
+    turned = [parameter for group in parted for parameter in group["params"] if id(parameter) in weights][:-1]
     if not turned:
         raise InputError(
             f"optim.name = 'muon' finds no filters or hidden matrices in {type(module).__name__}",
@@ -177,7 +177,7 @@ def muon_groups(module: nn.Module, spec: specs.Muon) -> list[dict[str, Any]]:
     made = [first]
     for group in parted:
         others = [parameter for parameter in group["params"] if id(parameter) not in chosen]
-        heads, vectors = [p for p in others if p.ndim >= 2], [p for p in others if p.ndim < 2]
+        heads, vectors = [p for p in others if id(p) in weights], [p for p in others if id(p) not in weights]
         for parameters, rate in ((heads, spec.head_lr), (vectors, spec.other_lr)):
             if parameters:
                 how = {"momentum": spec.other_momentum, "lr": rate, "scale": rate / spec.lr, "orthogonal": False}

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, get_args
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from imagette.core.errors import InputError
 from imagette.core.registry import suggestion
@@ -221,6 +221,7 @@ def _nest(assignments: Iterable[tuple[str, Any]]) -> Page:
     page: Page = {}
     for key, value in assignments:
         section, dot, inner = key.partition(".")
+        value = dict(value) if isinstance(value, BaseModel) else value  # a section, given as an object
         if dot:
             if isinstance(page.setdefault(section, {}), dict):  # what it is instead is told as a fault
                 page[section][inner] = value

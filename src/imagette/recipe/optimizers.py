@@ -85,8 +85,8 @@ class Muon(Optimizer):
     """Keep filters at a fixed length, in place of weight decay, so that the rate alone decides how far they turn; only
     where batch normalisation follows each of them and makes their length of no account."""
     other_lr: PositiveFloat = 0.05
-    """Learning rate of SGD for biases and scales; the schedule moves all rates alike. The weight decay counts by ``lr``
-    here, too, so that a weight decays as fast whichever of the rates is its own."""
+    """Learning rate of SGD for biases and scales; the schedule moves all rates alike. Rate times decay is that of the
+    filters, too; SGD carries the decay on as it does its steps, 1 / (1 - ``other_momentum``) times in all."""
     head_lr: PositiveFloat = 0.05
     """Learning rate of SGD for the last layer."""
     other_momentum: Annotated[float, Field(gt=0, lt=1)] = 0.85

@@ -147,7 +147,8 @@ class Train(Section):
     layout: Literal["auto", "channels_last", "contiguous", "blocked"] = "auto"
     """Order of an image batch in memory. blocked: channels_last, and between the layers of a net oneDNN's own order, on
     a CPU and without compile; auto takes it where a step is faster so, else channels_last, or contiguous for a model of
-    yours that takes no other. Results differ in the last bits between orders."""
+    yours that takes no other. Results differ in the last bits between orders; where maps go through dropout, so does
+    what is dropped."""
     compile: Literal["auto", "on", "off"] = "auto"
     """torch.compile, as CUDA graphs on a GPU: pays on long GPU runs, costs seconds at the start."""
     threads: Annotated[int, Field(ge=0, le=1024)] = 0
@@ -247,6 +248,15 @@ class Recipe(Section):
     def _softmax_needs_a_loss_by_torch(self) -> Self:
         if self.traps.softmax_before_loss and isinstance(self.model, LinearByHand):
             raise ValueError("traps.softmax_before_loss: model 'linear-by-hand' brings a loss of its own; unset it")
+        return self
+
+    @model_validator(mode="after")
+    def _compiling_needs_a_gradient_by_torch(self) -> Self:
+        if self.train.compile == "on" and isinstance(self.model, LinearByHand):
+            raise ValueError(
+                "train.compile = 'on': model 'linear-by-hand' brings a gradient of its own, which is not compiled; "
+                "leave it out"
+            )
         return self
 
     @classmethod

@@ -35,7 +35,8 @@ PathLike = str | os.PathLike[str]
 def stream(recipe: Recipe | PathLike, *, model: nn.Module | None = None, runs: PathLike = "runs") -> Iterator[RunEvent]:
     """Train a recipe in a new run folder, event by event.
 
-    Torch's random numbers are then those of the training, which takes torch as it is set (gradients, autocast, types).
+    Torch's random numbers, threads and device are then those of the training, which takes torch as it is set
+    (gradients, autocast, types).
 
     Args:
         recipe: a recipe, or the name, TOML file or path to images that stands for one.
@@ -59,7 +60,7 @@ def stream(recipe: Recipe | PathLike, *, model: nn.Module | None = None, runs: P
     """
     recipe = recipe if isinstance(recipe, Recipe) else Recipe.load(recipe)
     if model is not None:
-        recipe = recipe.replace(**{"model.name": "custom"})
+        recipe = recipe.replace(**{"model.name": "custom", "model.factory": ""})
     recipe = _absolute(recipe)
     root = with_home(runs)
     check_writable(root)

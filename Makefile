@@ -18,7 +18,7 @@ help:
 	@echo "make demo      train and test a classifier on Fashion-MNIST (a few minutes, installation counted)"
 	@echo "make test      run the tests"
 	@echo "make test-all  run all tests, the slow ones too, and measure branch coverage"
-	@echo "make test-lowest  run the tests with the oldest versions of what Imagette needs (Python 3.11 or 3.12)"
+	@echo "make test-lowest  run the tests with the oldest versions of what Imagette needs (Python 3.11)"
 	@echo "make check     linter, formatter, type checker, import layers"
 	@echo "make bench     measure what docs/benchmarks.md shows, on this machine (nothing else should run)"
 	@echo "make bench-peers  of that, the speed beside other tools, which it installs"

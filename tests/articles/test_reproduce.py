@@ -23,6 +23,7 @@ from imagette.articles import table
 from imagette.articles.reproduce import reproduce
 from imagette.core.errors import Diverged, EnvironmentFault, InputError
 from imagette.core.files import exclusive
+from imagette.engine.events import EpochDone
 from imagette.runs.folder import run_paths
 
 
@@ -220,6 +221,40 @@ def test_home_is_where_the_runs_are_looked_for(
         reproduce(["a1-2"], epochs=1, data=large_digits, runs="~/kept", progress=False)
     assert names(tmp_path / "kept") == ["a1-2-1"]
     assert (tmp_path / "kept" / "articles.md").is_file()
+
+
+def test_a_first_phase_that_was_finished_early_is_none(large_digits: dict[str, str], tmp_path: Path) -> None:
+    short = imagette.Recipe.load("a2-1", ["train.epochs=5"]).replace(**{"data.path": large_digits["fashion-mnist"]})
+    for event in imagette.stream(short, runs=tmp_path):
+        if isinstance(event, EpochDone):
+            break
+    imagette.resume(tmp_path / "a2-1-1", finish=True, progress=False)
+    reproduce(["a2-2"], epochs=7, data=large_digits, runs=tmp_path, progress=False)
+    assert len(imagette.load(tmp_path / "a2-2-1").history) == 7
+    assert names(tmp_path) == ["a2-1-1", "a2-2-1"]
+    reproduce(["a2-2"], epochs=7, data=large_digits, runs=tmp_path, progress=False)
+    assert names(tmp_path) == ["a2-1-1", "a2-2-1"]
+
+
+def test_a_system_of_its_articles_name_is_meant_alone_and_files_of_your_own_are_called_so(tmp_path: Path) -> None:
+    folder, draw = tmp_path / "fashion-mnist", np.random.default_rng(0)
+    for number in range(30):
+        file = folder / f"{number % 3}" / f"{number}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(draw.integers(0, 256, (28, 28), np.uint8)).save(file)
+    data = {"fashion-mnist": str(folder)}
+    (row,) = reproduce(["a4"], epochs=1, data=data, runs=tmp_path / "runs", progress=False)
+    assert row.system.id == "a4"
+    assert row.cells()[1].startswith("fashion-mnist (own files), ")
+
+
+def test_the_training_accuracy_is_of_the_weights_that_were_tested(large_digits: dict[str, str], tmp_path: Path) -> None:
+    worse = {"train.epochs": 2, "schedule.restarts": (1,), "schedule.restart_factor": 1000.0}
+    recipe = imagette.Recipe.load("a1-4", ["train.keep=best", "data.validation=0.1"]).replace(**worse)
+    run = imagette.train(recipe.replace(**{"data.path": large_digits["mnist"]}), runs=tmp_path, progress=False)
+    best, last = (row["train_accuracy"] for row in run.history)
+    assert best != last
+    assert table.Measured.of(run).figures["train"]["accuracy"] == best
 
 
 def test_a_training_that_diverged_is_told_and_not_tried_again(large_digits: dict[str, str], tmp_path: Path) -> None:

@@ -78,8 +78,8 @@ def chosen(ids: Iterable[str] = (), corrected: bool = False) -> dict[System, lis
     """Give the systems of some ids, each with the names of its recipes that are meant.
 
     Args:
-        ids: of systems (``a3-6``), of corrected ones (``a3-6-corrected``) or of whole articles (``a3``); none means
-            every system.
+        ids: of systems (``a3-6``), of corrected ones (``a3-6-corrected``) or of whole articles (``a3``); what is both
+            (``a4``) is the system; none means every system.
         corrected: take each system's corrected recipe too.
 
     Raises:
@@ -95,7 +95,8 @@ def chosen(ids: Iterable[str] = (), corrected: bool = False) -> dict[System, lis
         raise InputError(f"no system {', '.join(map(repr, wrong))}", hint=suggestion(wrong[0], known))
     found: dict[System, list[str]] = {}
     for system in SYSTEMS:
-        asked = not names or bool({system.id, system.article} & names)
+        whole = system.article in names and system.article not in {each.id for each in SYSTEMS}
+        asked = not names or system.id in names or whole
         mended = system.corrected and (system.corrected in names or (asked and corrected))
         if recipes := [system.id] * asked + [system.corrected] * bool(mended):
             found[system] = recipes

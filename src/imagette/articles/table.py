@@ -69,11 +69,12 @@ class Measured:
                 hint="restore it from a copy, or remove the run's folder: it is then trained anew",
             )
         plan, test = environment["plan"], test or summary["test"]
+        measured = history[summary["best_epoch"] - 1 if summary["kept"] == "best" else -1]
         recalls = [(row["name"], row["recall"]) for row in test["per_class"] if row["recall"] is not None]
         figures = {
             "test": _short(test),
             **({"validation": _short(summary["validation"])} if summary["validation"] else {}),
-            "train": {"accuracy": history[-1]["train_accuracy"], "n": summary["data"]["train"]},
+            "train": {"accuracy": measured["train_accuracy"], "n": summary["data"]["train"]},
         }
         columns = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
         return cls(
@@ -253,10 +254,12 @@ def _side(facts: dict[str, Any] | None) -> Measured | None:
 
 def _data_text(data: dict[str, Any]) -> str:
     """Name the images: a catalog's set with its division where it has several, a user's own by its file or folder."""
-    name = Path(data["name"]).name
-    several = name in CATALOG and len(CATALOG[name].divisions) > 1
-    division = f" ({data['division']})" if several else ""
-    return f"{name}{division}, {data['train']:,} training images"
+    name, division = Path(data["name"]).name, data["division"]
+    if name in CATALOG and not division:
+        name += " (own files)"
+    elif name in CATALOG and len(CATALOG[name].divisions) > 1:
+        name += f" ({division})"
+    return f"{name}, {data['train']:,} training images"
 
 
 def _short(figures: dict[str, Any]) -> dict[str, Any]:

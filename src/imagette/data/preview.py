@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib import rc_context
 from matplotlib.figure import Figure
+from rich.cells import cell_len, set_cell_size
 
 from imagette.data.formats.decode import on_white, picture
 from imagette.data.formats.files import printable
@@ -60,11 +61,11 @@ def _draw(chosen: ImageSet, rows: int, columns: int, title: str) -> Figure:
 
 
 def shortened(name: str, length: int) -> str:
-    """Cut a name to so many letters.
+    """Cut a name to the room of so many letters, of which a Chinese one takes two.
 
     Example:
-        >>> shortened("Ankle boot", 6)
-        'Ankle…'
+        >>> shortened("Ankle boot", 6), shortened("短靴和凉鞋", 6)
+        ('Ankle…', '短靴…')
     """
     clean = printable(name)
-    return clean if len(clean) <= length else f"{clean[: length - 1]}…"
+    return clean if cell_len(clean) <= length else f"{set_cell_size(clean, length - 1).rstrip()}…"

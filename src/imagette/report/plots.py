@@ -64,6 +64,8 @@ def curves(run: Run) -> Figure:
     for axes, what in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
         for part, colour in (("train", TRAIN), ("val", VALIDATION)):
             rows = [row for row in history if row[f"{part}_{what}"] is not None]
+            if not rows:
+                continue
             values = [row[f"{part}_{what}"] for row in rows]
             label = {"train": "training", "val": "validation"}[part]
             axes.plot([row["epoch"] for row in rows], values, marker=".", color=colour, label=label)

@@ -18,6 +18,7 @@ from torch import nn
 
 import imagette
 from imagette.core.errors import InputError
+from imagette.data import pictures
 from imagette.report import page, plots
 
 HOSTILE = "<script>alert(1)</script>"
@@ -136,12 +137,18 @@ def test_the_curves_are_those_of_the_runs_history(run: imagette.Run) -> None:
         }
 
 
+def test_curves_without_validation_do_not_name_it(tmp_path: Path) -> None:
+    recipe = imagette.Recipe.load("digits", ["data.validation=0", "train.keep=last", "train.epochs=1"])
+    figure = plots.curves(imagette.train(recipe, runs=tmp_path, progress=False))
+    assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == ["training"]
+
+
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("classes", [[f"{'long' * 30} {i}" for i in range(4)], [str(i) for i in range(1200)]])
 def test_a_confusion_matrix_leaves_room_for_itself(classes: list[str], tmp_path: Path) -> None:
     with mpl.rc_context(plots.STYLE):
         figure = plots.confusion(np.eye(len(classes), dtype=int), tuple(classes))
-        plots.write(tmp_path / "confusion.png", figure)
+        pictures.write(tmp_path / "confusion.png", figure)
     (axes, _) = figure.axes
     assert axes.get_position().width > 0.4
     assert len(axes.get_xticklabels()) <= 100

@@ -112,7 +112,7 @@ def test_a_page_that_cannot_be_written_is_said_and_the_training_is_done_all_the_
     Path("digits-1/plots").touch()  # where the pictures' folder would be
     answer = call("resume", "digits-1", "--quiet")
     assert answer.code == 0
-    assert "the page could not be written: digits-1/plots/" in answer.err
+    assert "the page of digits-1 could not be written: digits-1/plots/" in answer.err
     assert [line.split("  ")[0] for line in answer.out.splitlines()[:3]] == ["test accuracy", "run", ""]
 
 

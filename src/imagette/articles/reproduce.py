@@ -147,10 +147,7 @@ def _read(run: Run, test: dict[str, Any] | None = None) -> Measured:
     if run.recipe.data.path:  # files of a user may be others by now, under the same name
         _ = run.splits  # which refuses them
     if not (run.path / page.NAME).is_file():
-        try:
-            page.save(run)
-        except Exception as error:  # the training is done and well, whatever became of its page
-            say(f"the page of {run.path} could not be written: {error}")
+        page.try_to_save(run)
     return Measured.of(run, test)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from imagette.cli.output import percent
-from imagette.core.console import inert, quoted, say
+from imagette.core.console import inert, quoted
 
 if TYPE_CHECKING:
     from imagette.runs.run import Run
@@ -33,10 +33,8 @@ def announce(run: Run) -> None:
         epochs = max(1, run.recipe.train.epochs // 2)
         commands[f"imagette extend {folder} --epochs {epochs}"] = "train on, in a new run"
     lines = [f"test accuracy  {accuracy_text(run.summary['test'])}", f"run            {inert(run.path)}"]
-    try:
-        lines.append(f"page           {inert(page.save(run))}")
-    except Exception as error:  # the training is done and well, whatever became of its page
-        say(f"the page could not be written: {error}")
+    if file := page.try_to_save(run):
+        lines.append(f"page           {inert(file)}")
     for line in lines:  # only now: nobody may read on after the first
         click.echo(line)
     click.echo("\ntry next:")

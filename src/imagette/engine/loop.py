@@ -273,11 +273,11 @@ class Training:
             module,
             self.images.classes,
             self.measured,
-            self.recipe.evaluate.batch_size,
-            self.plan.channels_last,
-            views and self.recipe.evaluate.mirror,
-            self.recipe.evaluate.shift if views else 0,
-            self.recipe.traps.test_without_eval,
+            batch_size=self.recipe.evaluate.batch_size,
+            channels_last=self.plan.channels_last,
+            mirror=views and self.recipe.evaluate.mirror,
+            shift=self.recipe.evaluate.shift if views else 0,
+            without_eval=self.recipe.traps.test_without_eval,
         )
 
     def state(self) -> tuple[Weights, dict[str, Any]]:

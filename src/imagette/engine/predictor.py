@@ -124,6 +124,7 @@ class Predictor:
         module: nn.Module,
         classes: tuple[str, ...],
         preprocessing: Preprocessing,
+        *,
         batch_size: int = 500,
         channels_last: bool = True,
         mirror: bool = False,
@@ -152,12 +153,12 @@ class Predictor:
             copied(self.module).cpu(),
             self.classes,
             self.preprocessing,
-            self.batch_size,
-            self.memory_format == torch.channels_last,
-            self.mirror,
-            self.shift,
-            self.without_eval,
-            self.threads,
+            batch_size=self.batch_size,
+            channels_last=self.memory_format == torch.channels_last,
+            mirror=self.mirror,
+            shift=self.shift,
+            without_eval=self.without_eval,
+            threads=self.threads,
         )
 
     def check(self, images: np.ndarray) -> None:

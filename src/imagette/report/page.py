@@ -12,7 +12,7 @@ from typing import Any
 import jinja2
 import numpy as np
 
-from imagette.core.console import counted
+from imagette.core.console import counted, say
 from imagette.core.errors import InputError
 from imagette.core.files import atomic_write
 from imagette.data.formats.decode import on_white, picture
@@ -51,6 +51,15 @@ def save(run: Run) -> Path:
     )
     atomic_write(run.path / NAME, page)
     return run.path / NAME
+
+
+def try_to_save(run: Run) -> Path | None:
+    """Write the page of a training that is done and well, whatever becomes of its page; else say why not."""
+    try:
+        return save(run)
+    except Exception as error:
+        say(f"the page of {run.path} could not be written: {error}")
+        return None
 
 
 def _facts(run: Run) -> list[tuple[str, str]]:

@@ -149,12 +149,12 @@ class Run:
             module,
             classes,
             preprocessing,
-            spec.batch_size,
-            channels_last,
-            spec.mirror,
-            spec.shift,
-            self.recipe.traps.test_without_eval,
-            threads,
+            batch_size=spec.batch_size,
+            channels_last=channels_last,
+            mirror=spec.mirror,
+            shift=spec.shift,
+            without_eval=self.recipe.traps.test_without_eval,
+            threads=threads,
         )
 
     @cached_property

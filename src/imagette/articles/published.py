@@ -94,9 +94,9 @@ def chosen(ids: Iterable[str] = (), corrected: bool = False) -> dict[System, lis
     if wrong := sorted(names - known):
         raise InputError(f"no system {', '.join(map(repr, wrong))}", hint=suggestion(wrong[0], known))
     found: dict[System, list[str]] = {}
+    articles = names - {system.id for system in SYSTEMS}
     for system in SYSTEMS:
-        whole = system.article in names and system.article not in {each.id for each in SYSTEMS}
-        asked = not names or system.id in names or whole
+        asked = not names or system.id in names or system.article in articles
         mended = system.corrected and (system.corrected in names or (asked and corrected))
         if recipes := [system.id] * asked + [system.corrected] * bool(mended):
             found[system] = recipes

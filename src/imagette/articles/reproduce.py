@@ -161,8 +161,9 @@ def _second_phase(recipe: Recipe, runs: list[Run], progress: bool) -> Run | None
     )
     more = recipe.train.epochs - first.train.epochs
     for run in runs:
-        ended = _finished(run) and run.summary["epochs"] == first.train.epochs  # not before, with --finish
-        if ended and _differ_only(first, run.recipe, IN_NAME_ONLY) and checkpoint.load_latest(run.folder.checkpoints):
+        ended = _finished(run) and _differ_only(first, run.recipe, IN_NAME_ONLY)
+        whole = ended and run.summary["epochs"] == first.train.epochs  # and was not ended before, with --finish
+        if whole and checkpoint.load_latest(run.folder.checkpoints):
             return fit.extend(run.path, more, factor=schedule.restart_factor, progress=progress)
     return None
 

@@ -6,7 +6,7 @@ import os
 import platform
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from importlib import metadata
 from typing import Any
 
@@ -154,12 +154,9 @@ def undisturbed() -> Iterator[None]:
         >>> torch.equal(torch.get_rng_state(), before)
         True
     """
-    before = torch.get_num_threads()
-    with _TURN, _gpus_as_they_were(), as_torch_starts():
-        try:
-            yield
-        finally:
-            torch.set_num_threads(before)
+    with _TURN, ExitStack() as afterwards, _gpus_as_they_were(), as_torch_starts():
+        afterwards.callback(torch.set_num_threads, torch.get_num_threads())
+        yield
 
 
 @contextmanager

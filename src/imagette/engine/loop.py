@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -142,18 +142,18 @@ class Training:
 
     def _steps(self) -> Iterator[Logged]:
         """Take the remaining steps of the current epoch: the hot loop."""
-        progress, spec = self.progress, self.recipe.train
+        progress, spec, on_gpu = self.progress, self.recipe.train, self.device.type == "cuda"
         draws = self.augmentation.draws(len(self.images), seed_of(spec.seed, AUGMENTATION), progress.epoch)
         batches = self.batches.augmented(self.augmentation, draws, progress.epoch, progress.batch)
         dropout_seed = seed_of(spec.seed, DROPOUT)
         # torch.manual_seed would also note its caller's stack for devices that were never started: 0.1 ms a step.
-        seeds = [torch.cuda.manual_seed if self.device.type == "cuda" else torch.default_generator.manual_seed]
-        seeds += [torch.default_generator.manual_seed] * self.users  # which may draw on the CPU, too
+        seeds: list[Callable[[int], object]] = [torch.cuda.manual_seed] if on_gpu else []
+        if self.users or not seeds:  # a module of their own may draw on the CPU wherever it computes
+            seeds.append(torch.default_generator.manual_seed)
         freeze_stem = getattr(self.recipe.model, "freeze_stem", 0)
         models.train(self.module, stem=not 0 < freeze_stem <= progress.epoch, frozen=self.frozen)
         # CUDA graphs write over their last logits, and so may a module of the user's own.
-        graphs = self.plan.compile and self.device.type == "cuda"
-        tally = Tally(progress.loss_sum, progress.correct, copy=graphs or self.users)
+        tally = Tally(progress.loss_sum, progress.correct, copy=self.users or (self.plan.compile and on_gpu))
         started, timed = time.perf_counter(), 0
         for batch in batches:
             if self.stop:

@@ -120,14 +120,18 @@ def _check_gradients(name: str, module: nn.Module, shape: Shape) -> None:
 
 def _refuse_lost_buffers(name: str, module: nn.Module, shape: Shape) -> None:
     """Refuse buffers that learn, and that no checkpoint keeps; what is made once, as a table of positions, may be."""
-    twin, kept = copied(module).train(), module.state_dict()
+    lost = {key for key, _ in module.named_buffers()} - module.state_dict().keys()
+    if not lost:
+        return
+    twin = copied(module).train()
+    images = noise(twin, 2, shape)
     with torch.no_grad(), torch.random.fork_rng([]):
-        twin(noise(twin, 2, shape))
-        once = {key: value.clone() for key, value in twin.named_buffers() if key not in kept}
-        twin(noise(twin, 3, shape)) if once else None
-    if lost := [key for key, value in twin.named_buffers() if key in once and not torch.equal(value, once[key])]:
+        twin(images)
+        once = {key: value.clone() for key, value in twin.named_buffers()}
+        twin(images)
+    if learning := [key for key, value in twin.named_buffers() if key in lost and not torch.equal(value, once[key])]:
         raise InputError(
-            f"{', '.join(lost)} of {name} changes in training, and no checkpoint keeps it",
+            f"{', '.join(learning)} of {name} changes in training, and no checkpoint keeps it",
             hint="register_buffer(…, persistent=True), so that a training goes on as if it had never stopped",
         )
 

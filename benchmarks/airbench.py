@@ -11,8 +11,8 @@ its own, and trains when it is told to (`airbench_side.py`). Accuracy and second
 The clock is airbench's: from images on the device to the answers for the test images, with test-time augmentation, the
 computation of the stem included; reading, first weights and compiling not. Ours is no kinder to us: it also runs while
 the test images are moved. Both train the net that they have compiled again and again. Our seeds are 100, 101, …; none
-is left out. Both train on all training images and see the same ones; airbench takes its stem from the first 5,000, so
-that they are shuffled for it, once.
+is left out. What was stopped goes on after the pairs that it has. Both train on all training images and see the same
+ones; airbench takes its stem from the first 5,000, so that they are shuffled for it, once.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import MutableSequence, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -124,11 +124,14 @@ def compare(asked: argparse.Namespace) -> None:
             "airbench needs an NVIDIA GPU, and torch finds none here",
             hint="run this on a machine with one, and torch built for CUDA; speedrun.py measures our side on a CPU",
         )
-    results = [measure(name, files[name], words[name], asked.n) for name in names]
+    journals = {name: record.Journal("airbench", name, words=words[name], file=sha256(files[name])) for name in names}
+    results = [measure(name, files[name], words[name], asked.n, journals[name]) for name in names]
     summary(results)
     if asked.save or set(names) == set(CASES):
         versions = {name: version for result in results for name, version in result["versions"].items()}
         record.save("airbench", results, rounds=asked.n, versions=versions, gpu=gpu_facts())
+    for journal in journals.values():
+        journal.close()
 
 
 def source_of(file: Path) -> str:
@@ -171,9 +174,8 @@ def words_of(name: str, choices: Sequence[str], cifar10: str) -> list[str]:
     return words
 
 
-def measure(name: str, file: Path, words: list[str], n: int) -> dict[str, Any]:
-    """Train both sides in turns; print a line per pair."""
-    runs = []
+def measure(name: str, file: Path, words: list[str], n: int, runs: MutableSequence[dict[str, Any]]) -> dict[str, Any]:
+    """Train both sides in turns, until there are ``n`` runs of each; print a line per pair."""
     with tempfile.TemporaryDirectory(prefix="airbench-") as made:
         folder = Path(made)
         script = folder / file.name
@@ -186,25 +188,31 @@ def measure(name: str, file: Path, words: list[str], n: int) -> dict[str, Any]:
         ):
             line = record.table(PAIRS)
             for number in range(1, n + 1):
-                turn = (ours, theirs) if number % 2 else (theirs, ours)
-                runs.append({worker.name: worker.ask("run") for worker in turn})
-                figures = (runs[-1][side][key] for side in SIDES for key in ("accuracy", "seconds"))
+                if number > len(runs):
+                    turn = (ours, theirs) if number % 2 else (theirs, ours)
+                    runs.append({worker.name: worker.ask(f"{FIRST_SEED + number - 1}") for worker in turn})
+                figures = (runs[number - 1][side][key] for side in SIDES for key in ("accuracy", "seconds"))
                 line(name, number, *figures)
             about, versions = ours.about, theirs.about["versions"]
-    rows = {key: {side: [run[side][key] for run in runs] for side in SIDES} for key in runs[0][THEIRS]}
+    rows = {key: {side: [run[side][key] for run in runs[:n]] for side in SIDES} for key in runs[0][THEIRS]}
     return {
         "case": name,
         "recipe": " ".join(word for word in words if not word.startswith("data.path=")),
         **about,
-        "versions": {**versions, file.name: f"sha256 {hashlib.sha256(file.read_bytes()).hexdigest()[:12]}"},
+        "versions": {**versions, file.name: f"sha256 {sha256(file)}"},
         "n": n,
-        "seeds": [run[OURS]["seed"] for run in runs],
+        "seeds": [run[OURS]["seed"] for run in runs[:n]],
         "accuracies": rows["accuracy"],
         "accuracies_without_tta": rows["without_tta"],
         "seconds": rows["seconds"],
         "mean_interval": {side: mean_interval(rows["accuracy"][side]) for side in SIDES},
         "ratio": ratio_of_medians(*rows["seconds"].values()),
     }
+
+
+def sha256(file: Path) -> str:
+    """Give the first digits of a file's digest."""
+    return hashlib.sha256(file.read_bytes()).hexdigest()[:12]
 
 
 def summary(results: list[dict[str, Any]]) -> None:
@@ -244,7 +252,7 @@ def put(images: ImageSet, file: Path) -> None:
 
 
 def our_side(words: list[str]) -> None:
-    """Warm up as airbench does, on random labels; then train with the next seed whenever a line asks for it."""
+    """Warm up as airbench does, on random labels; then train with each seed that a line names."""
     answer, recipe = answers(), Recipe.load(words[0], words[1:])
     splits = data.load(recipe.data)
     train, test = splits.train, splits.test
@@ -255,7 +263,7 @@ def our_side(words: list[str]) -> None:
     for _ in range(2):  # airbench has two as well
         trained(recipe, replace(train, labels=random), test, plan, workshop)
     answer({"plan": plan.to_dict(), "data": f"{train.fingerprint}, {test.fingerprint}"})
-    for seed, _ in enumerate(sys.stdin, FIRST_SEED):
+    for seed in map(int, sys.stdin):
         answer({"seed": seed} | trained(recipe.replace(**{"train.seed": seed}), train, test, plan, workshop))
 
 

@@ -1,14 +1,16 @@
 """What the benchmarks share: words, tables, and the files that their rows go to.
 
 A file is named after the question and what answered it, and holds the day, commit, hardware and versions;
-`python docs/generate.py` makes `docs/benchmarks.md` of them.
+`python docs/generate.py` makes `docs/benchmarks.md` of them. What takes long keeps its rows in a journal until then.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import re
+from collections import UserList
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,9 +19,11 @@ from typing import Any
 import torch
 
 from imagette.bench.row import commit
+from imagette.core import git
 from imagette.engine.device import describe
 
 RESULTS = Path(__file__).parent / "results"
+JOURNALS = RESULTS / "unfinished"  # which git ignores
 
 
 def parser(description: str, cases: Iterable[str], rounds: int = 7) -> argparse.ArgumentParser:
@@ -68,9 +72,48 @@ def save(question: str, results: list[dict[str, Any]], some: Sequence[str] = (),
     return write(parts, {**facts, "machine": machine, "results": results})
 
 
+class Journal(UserList[dict[str, Any]]):
+    """Rows of a measurement that takes long, on the disk as they come: one that was stopped goes on after them.
+
+    Args:
+        parts: what names the file.
+        about: what the rows depend on, besides code and machine: where any of it is another one, all are measured
+            anew.
+    """
+
+    def __init__(self, *parts: str, **about: Any) -> None:
+        self.file = JOURNALS / f"{slug(parts)}.jsonl"
+        changed = git.ask(RESULTS.parent.parent, "diff", "HEAD", "--", "src", "benchmarks/*.py")
+        code = commit(), hashlib.sha256(changed.encode()).hexdigest()
+        head = json.dumps({"code": code, "machine": describe(), **about})
+        lines = self.file.read_text().splitlines(keepends=True) if self.file.exists() else []
+        whole = [line for line in lines if line.endswith("\n")]  # the last one may be torn
+        kept = whole[1:] if whole[:1] == [f"{head}\n"] else []
+        super().__init__(map(json.loads, kept))
+        JOURNALS.mkdir(parents=True, exist_ok=True)
+        self.file.write_text("".join([f"{head}\n", *kept]))
+        if self:
+            print(f"going on after {len(self)} of them: benchmarks/results/unfinished/{self.file.name}", flush=True)
+
+    def append(self, row: dict[str, Any]) -> None:
+        """Add a row, here and on the disk."""
+        super().append(row)
+        with self.file.open("a") as file:
+            file.write(f"{json.dumps(row)}\n")
+
+    def close(self) -> None:
+        """Delete the file: all is measured."""
+        self.file.unlink()
+
+
+def slug(parts: Iterable[str]) -> str:
+    """Make the name of a file."""
+    return re.sub(r"[^a-z0-9.+]+", "-", "-".join(parts).lower())
+
+
 def write(parts: Iterable[str], page: Mapping[str, Any]) -> Path:
     """Write a page of results, with its day and commit, into the file that ``parts`` name."""
-    file = RESULTS / (re.sub(r"[^a-z0-9.+]+", "-", "-".join(parts).lower()) + ".json")
+    file = RESULTS / f"{slug(parts)}.json"
     RESULTS.mkdir(exist_ok=True)
     made = {"commit": commit(), "date": datetime.now(UTC).date().isoformat()}
     file.write_text(json.dumps({**made, **page}, indent=1, allow_nan=False) + "\n")

@@ -5,8 +5,8 @@ test; with the images brought to the device and the net built; and the whole pro
 GPUs, one process compiles, trains twice on random labels and then with all of the seeds, as airbench does, and another
 one is timed as a whole: each of 50 processes would compile for longer than it trains. The articles'
 own way (see articles_race.py) is timed for whole epochs, after a few steps to warm up, and the number of its
-published epochs multiplied. The recipes were tuned on a part of the training images; the test images have chosen
-nothing.
+published epochs multiplied. What was stopped goes on after the seeds that it has. The recipes were tuned on a part of
+the training images; the test images have chosen nothing.
 
     python benchmarks/speedrun.py --cifar10 cifar10-jpeg/       # all cases; about an hour on two cores
     python benchmarks/speedrun.py a4 a1 --seeds 5
@@ -22,7 +22,8 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, MutableSequence, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -40,6 +41,7 @@ from imagette.engine.plan import Plan
 from imagette.recipe.schema import Recipe
 from workshop import Workshop
 
+Rows = MutableSequence[dict[str, Any]]
 WARM = 10  # steps
 FIRST_SEED = 100  # the tuning used the first few
 COLUMNS = {
@@ -111,10 +113,12 @@ def main() -> None:
     cases = {name: CASES[name] for name in asked.cases or CASES}
     if asked.recipe:
         cases = {asked.recipe[0]: Case(asked.target, tuple(asked.recipe))}
-    results, line = [], record.table(COLUMNS)
+    results, journals, line = [], list[record.Journal](), record.table(COLUMNS)
     for name, case in cases.items():
+        about = {"recipe": case.recipe, "warm": asked.warm, "cifar10": asked.cifar10}
+        journals.append(record.Journal("speedrun", name, f"{case.target:g}", **about))
         try:
-            row = measure(name, case, asked)
+            row = measure(name, case, asked, journals[-1])
         except subprocess.CalledProcessError:
             print(f"{name}: left out, for the reason above", flush=True)
             continue
@@ -127,25 +131,22 @@ def main() -> None:
         some = [row["case"] for row in results] if len(results) < len(CASES) else []
         some += [f"{asked.target:g}"] if asked.recipe else []
         record.save("records" if asked.recipe else "speedrun", results, some)
+    for journal in journals:
+        journal.close()
 
 
-def measure(name: str, case: Case, asked: argparse.Namespace) -> dict[str, Any]:
-    """Train with every seed, the articles' epochs in between."""
+def measure(name: str, case: Case, asked: argparse.Namespace, rows: Rows) -> dict[str, Any]:
+    """Train with the seeds that have no row yet, and sum up all of them."""
     from scipy.stats import ttest_1samp  # here: it takes 0.7 s to import, and the trainings need it not
 
-    seeds, article = [*range(FIRST_SEED, FIRST_SEED + asked.seeds)], Article(case) if case.article else None
-    runs, processes = [], []
-    for number, seed in enumerate(seeds[:1] if asked.warm else seeds):
-        answers, process = child(case, [seed], asked.cifar10)
-        runs += answers
-        processes.append(process)
-        if article and number < asked.epochs_measured:
-            article.epoch()
-    if asked.warm:
-        runs, _ = child(case, seeds, asked.cifar10)
+    seeds = [*range(FIRST_SEED, FIRST_SEED + asked.seeds)]
+    (train_warm if asked.warm else train_apart)(case, asked, seeds, rows)
+    found = {key: [row[key] for row in rows if key in row] for key in ("run", "process", "epoch")}
+    runs = found["run"][: asked.seeds]
     accuracies = [run["accuracy"] for run in runs]
-    seconds = {clock: [run[clock] for run in runs] for clock in ("training", "with_data")} | {"process": processes}
-    way = article.summary() if article else None
+    seconds = {clock: [run[clock] for run in runs] for clock in ("training", "with_data")}
+    seconds |= {"process": found["process"][: asked.seeds]}
+    way = extrapolated(case, found["epoch"]) if case.article else None
     return {
         "case": name,
         "target": case.target,
@@ -162,36 +163,57 @@ def measure(name: str, case: Case, asked: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-class Article:
-    """A training in an article's own way, which goes on epoch by epoch."""
-
-    def __init__(self, case: Case) -> None:
-        race, self.epochs = ARTICLES[case.article], case.epochs
-        recipe = Recipe.load(race.recipe)
-        images = random_images(race.shape, case.images)
-        steps = -(-len(images) // recipe.train.batch_size)
-        articles_way(recipe, images, replace(race, steps=WARM))()  # what is slow only once is not multiplied
-        self._epoch, self.seconds = articles_way(recipe, images, replace(race, steps=steps)), list[float]()
-
-    def epoch(self) -> None:
-        """Train for an epoch, and note its seconds."""
+def train_apart(case: Case, asked: argparse.Namespace, seeds: Sequence[int], rows: Rows) -> None:
+    """Train in a process for each seed, the epochs of the article's way in between."""
+    epochs = articles_epochs(case) if case.article and len(rows) < asked.epochs_measured else None
+    for seed in seeds[len(rows) :]:
         started = time.perf_counter()
-        self._epoch()
-        self.seconds.append(time.perf_counter() - started)
-
-    def summary(self) -> dict[str, Any]:
-        """Give the seconds of all its epochs, extrapolated from those that were measured."""
-        whole = statistics.mean(self.seconds) * self.epochs
-        measured = {"epochs_measured": len(self.seconds), "seconds_by_epoch": self.seconds}
-        return {"seconds": whole, "epochs": self.epochs, **measured}
+        (run,) = child(case, [seed], asked.cifar10)
+        row = {"run": run, "process": time.perf_counter() - started}
+        if epochs and len(rows) < asked.epochs_measured:
+            row["epoch"] = next(epochs)
+        rows.append(row)
 
 
-def child(case: Case, seeds: Sequence[int], cifar10: str) -> tuple[list[dict[str, Any]], float]:
-    """Train in a process of its own, with one seed or, warm, with several; give what it says, and its whole time."""
+def train_warm(case: Case, asked: argparse.Namespace, seeds: Sequence[int], rows: Rows) -> None:
+    """Time one process as a whole; train with all seeds in another one."""
+    if not rows:
+        started = time.perf_counter()
+        deque(child(case, seeds[:1], asked.cifar10))
+        rows.append({"process": time.perf_counter() - started})
+    if left := seeds[len(rows) - 1 :]:
+        for run in child(case, left, asked.cifar10):
+            rows.append({"run": run})
+
+
+def articles_epochs(case: Case) -> Iterator[float]:
+    """Train in an article's own way, epoch by epoch; give the seconds of each."""
+    race = ARTICLES[case.article]
+    recipe = Recipe.load(race.recipe)
+    images = random_images(race.shape, case.images)
+    steps = -(-len(images) // recipe.train.batch_size)
+    articles_way(recipe, images, replace(race, steps=WARM))()  # what is slow only once is not multiplied
+    epoch = articles_way(recipe, images, replace(race, steps=steps))
+    while True:
+        started = time.perf_counter()
+        epoch()
+        yield time.perf_counter() - started
+
+
+def extrapolated(case: Case, seconds: Sequence[float]) -> dict[str, Any]:
+    """Give the seconds of all epochs of an article's way from those that were measured."""
+    measured = {"epochs_measured": len(seconds), "seconds_by_epoch": seconds}
+    return {"seconds": statistics.mean(seconds) * case.epochs, "epochs": case.epochs, **measured}
+
+
+def child(case: Case, seeds: Sequence[int], cifar10: str) -> Iterator[dict[str, Any]]:
+    """Train in a process of its own, with one seed or, warm, with several; give what it says as it says it."""
     words = [*map(str, seeds), "--cifar10", cifar10, "--recipe", *case.recipe]
-    started = time.perf_counter()
-    said = subprocess.run([sys.executable, __file__, "--child", *words], stdout=subprocess.PIPE, text=True, check=True)
-    return [json.loads(line) for line in said.stdout.splitlines()], time.perf_counter() - started
+    with subprocess.Popen([sys.executable, __file__, "--child", *words], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        yield from map(json.loads, process.stdout)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, process.args)
 
 
 def recipe_of(words: Sequence[str], cifar10: str, seed: int) -> Recipe:

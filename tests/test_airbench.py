@@ -116,22 +116,25 @@ def test_both_sides_train_in_turns_and_the_page_shows_it(
     images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = [*TINY, f"data.path={images}"]
-    row = airbench.measure("94", stranger(tmp_path), words, 2)
-    assert row["accuracies"]["airbench"] == [0.9003, 0.9004]  # its warm-up and its first are not counted
-    assert row["accuracies_without_tta"]["airbench"] == [0.8, 0.8]
-    assert row["seconds"]["airbench"] == [2.5, 2.5]
-    assert row["seeds"] == [100, 101]
-    assert row["accuracies"]["ours"] == [accuracy_of(words, seed) for seed in (100, 101)]
+    figures = {"accuracy": 0.9, "without_tta": 0.25, "seconds": 2.5}
+    journal = [{"ours": {"seed": 100, **figures}, "airbench": figures}]  # of a measurement that was stopped
+    row = airbench.measure("94", stranger(tmp_path), words, 3, journal)
+    assert row["accuracies"]["airbench"] == [0.9, 0.9003, 0.9004]  # its warm-up and its first are not counted
+    assert row["accuracies_without_tta"]["airbench"] == [0.25, 0.8, 0.8]
+    assert row["seconds"]["airbench"] == [2.5, 2.5, 2.5]
+    assert row["seeds"] == [100, 101, 102]
+    assert row["accuracies"]["ours"] == [0.9, *(accuracy_of(words, seed) for seed in (101, 102))]
+    assert len(journal) == 3
     assert all(0 < seconds < 60 for seconds in row["seconds"]["ours"])
     assert row["plan"]["threads"] == 1
     assert str(images) not in json.dumps(row)
     airbench.summary([row])
     said = capsys.readouterr().out.splitlines()
-    assert [line.split()[:2] for line in said if line.endswith(" 2.500")][:2] == [["94", "1"], ["94", "2"]]
+    assert [line.split()[:2] for line in said if line.endswith(" 2.500")][:3] == [["94", f"{n}"] for n in (1, 2, 3)]
     assert f"ours is {row['ratio'][0]:.2f}x as fast" in said[-1]
     monkeypatch.setattr(record, "RESULTS", tmp_path)
-    record.save("airbench", [row], rounds=2, versions=row["versions"])
-    assert "| 94 % | airbench | 2 | 90.0" in questions.texts(tmp_path)["benchmarks.md"]
+    record.save("airbench", [row], rounds=3, versions=row["versions"])
+    assert "| 94 % | airbench | 3 | 90.0" in questions.texts(tmp_path)["benchmarks.md"]
 
 
 def accuracy_of(words: list[str], seed: int) -> float:

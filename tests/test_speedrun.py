@@ -5,7 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
+
+import pytest
+
+import record
 
 
 def speedrun(repository: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -21,6 +26,37 @@ def test_a_recipe_of_ones_own_is_timed_to_an_accuracy(repository: Path) -> None:
     assert (name, target, article) == ("digits", "50.00%", ["-", "-"])
     assert float(mean.rstrip("%")) > 50
     assert 0 < float(training) <= float(with_data) < float(process)
+
+
+def test_a_killed_measurement_goes_on_after_the_seeds_that_it_has(repository: Path) -> None:
+    words = ["--target", "0.25", "--seeds", "3", "--recipe", "digits", "train.epochs=1"]
+    journal = record.JOURNALS / "speedrun-digits-0.25.jsonl"
+    journal.unlink(missing_ok=True)
+    program = repository / "benchmarks" / "speedrun.py"
+    with subprocess.Popen([sys.executable, program, *words], stdout=subprocess.DEVNULL) as process:
+        while process.poll() is None and not (journal.exists() and journal.read_text().count("\n") > 1):
+            time.sleep(0.05)
+        process.kill()
+    head, first, *_ = journal.read_text().splitlines()
+    noted = json.loads(first)
+    noted["run"]["accuracy"] = 30.0  # so that the mean tells whether this row was taken
+    journal.write_text(f"{head}\n{json.dumps(noted)}\n" + '{"run": {"accu')  # the last one torn, as a power cut does
+    done = speedrun(repository, *words)
+    assert done.returncode == 0, done.stderr
+    _, going_on, line = done.stdout.splitlines()
+    assert going_on.startswith("going on after 1 of them: ")
+    assert 1000 < float(line.split()[2].rstrip("%")) < 1067
+    assert not journal.exists()
+
+
+def test_rows_of_other_code_or_of_another_recipe_are_measured_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(record, "JOURNALS", tmp_path)
+    record.Journal("speedrun", "a4", recipe="a4").append({"run": 1})
+    assert list(record.Journal("speedrun", "a4", recipe="a4")) == [{"run": 1}]
+    assert not record.Journal("speedrun", "a4", recipe="a4 train.epochs=2")
+    assert not record.Journal("speedrun", "a4", recipe="a4")
 
 
 def test_seeds_that_share_a_process_are_those_of_processes_of_their_own(repository: Path) -> None:

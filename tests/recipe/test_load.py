@@ -66,7 +66,7 @@ def test_all_faults_are_said_at_once_with_key_origin_value_and_the_nearest_name(
     assert said.startswith("the recipe has 10 faults:")
     for fault in (
         "optim.lrr (command line): unknown key; did you mean 'lr'? Available: betas, ",
-        "train.epochs (command line): received -1; input should be greater than 0",
+        "train.epochs (command line): received -1; input should be greater than or equal to 1",
         "model.name: unknown model 'lennet'; did you mean 'lenet'? Available: alexnet, ",
         "modl: unknown key; did you mean 'model'? Available: about, augment, ",
         "augment.flip (command line): received 'randm'; did you mean 'random'? Available: alternating, none, random",

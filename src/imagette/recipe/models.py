@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import Field, NonNegativeInt, model_validator
 
+from imagette.recipe.ranges import PositiveShare, ShareBelowOne
 from imagette.recipe.section import Section
 
-Probability = Annotated[float, Field(ge=0, lt=1)]
 Width = Annotated[int, Field(ge=1, le=65536)]
 
 
@@ -50,7 +50,7 @@ class CNN(Model):
     """Channels of each convolution; every one is followed by a 2x2 pooling, which halves the image."""
     hidden: Width = 128
     """Width of the hidden linear layer."""
-    dropout: Probability = 0.0
+    dropout: ShareBelowOne = 0.0
     """Share of the hidden layer set to zero in training; raise it when training runs ahead of validation."""
 
 
@@ -64,7 +64,7 @@ class LeNet(Model):
     """How 2x2 neighbours become one value."""
     padding: Annotated[int, Field(ge=0, le=2)] = 0
     """Zeros around the image before the first convolution; 2 keeps 28x28."""
-    dropout: Probability = 0.0
+    dropout: ShareBelowOne = 0.0
     """Share of the last hidden layer set to zero in training; 0.5 in article A4's variant."""
 
 
@@ -82,7 +82,7 @@ class VGG(Model):
     """Channels of the first and of the second pair."""
     hidden: Width = 512
     """Width of the hidden linear layer."""
-    dropout: Probability = 0.5
+    dropout: ShareBelowOne = 0.5
     """Share of the hidden layer set to zero in training."""
 
 
@@ -92,7 +92,7 @@ class AlexNet(Model):
     name: Literal["alexnet"] = "alexnet"
     batch_norm: bool = False
     """Batch normalisation after every convolution (article A3, stage 6 on)."""
-    dropout: Annotated[tuple[Probability, ...], Field(min_length=5, max_length=5)] = (0.0,) * 5
+    dropout: Annotated[tuple[ShareBelowOne, ...], Field(min_length=5, max_length=5)] = (0.0,) * 5
     """Dropout after pool1, pool2, conv4, fc1, fc2; stage 7 has 0.5 in all five, stage 8 0.3, 0.3, 0.1, 0, 0."""
 
 
@@ -118,7 +118,7 @@ class SpeedNet(Model):
     """Let every convolution begin by handing on its channels: the signal is there from the first step."""
     freeze_scale: bool = False
     """Leave the scales of batch normalisation at 1: the convolution behind them can learn them as well."""
-    norm_momentum: Annotated[float, Field(gt=0, le=1)] = 0.4
+    norm_momentum: PositiveShare = 0.4
     """Share of each batch in the statistics of batch normalisation that the net is tested with; fewer batches to
     average over ask for a larger one: 0.4 suits short trainings, 0.1, which is torch's, long ones."""
     logit_scale: Annotated[float, Field(gt=0)] = 1.0
@@ -169,7 +169,7 @@ class WideResNet(Model):
     """Number of convolutions, those of shortcuts counted, 6n + 4: 10, 16, 22, 28, 40, ...; 28 in the paper's best."""
     factor: Annotated[int, Field(ge=1, le=256)] = 4
     """Times 16, 32 and 64 channels in the three stages; time grows with its square."""
-    dropout: Probability = 0.0
+    dropout: ShareBelowOne = 0.0
     """Share set to zero between the two convolutions of a block; the paper found 0.3 to help the widest nets."""
 
     @model_validator(mode="after")

@@ -6,11 +6,9 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
+from imagette.recipe.ranges import Growth, Share, ShareBelowOne, ShareBetween
 from imagette.recipe.section import Section
 
-Fraction = Annotated[float, Field(ge=0, le=1)]
-Growth = Annotated[float, Field(gt=0, le=1000)]
-Beta = Annotated[float, Field(ge=0, lt=1)]
 Monitor = Literal["train_loss", "train_accuracy", "val_loss", "val_accuracy"]
 
 
@@ -33,11 +31,11 @@ class SGD(Optimizer):
     name: Literal["sgd"] = "sgd"
     lr: PositiveFloat = 0.05
     """Learning rate: take the largest that does not diverge in the first epochs."""
-    momentum: Beta = 0.9
+    momentum: ShareBelowOne = 0.9
     """Share of the last step that is kept; 0 is plain gradient descent."""
     nesterov: bool = False
     """Step by the gradient and the momentum that it has just joined, a step ahead of plain momentum; needs momentum."""
-    norm_factor: Annotated[float, Field(gt=0, le=1000)] = 1.0
+    norm_factor: Growth = 1.0
     """What the rate is multiplied by for the biases and scales of normalisation layers, which bear a higher one: 64 in
     airbench (Jordan, 2024). Their decay counts by ``lr``."""
 
@@ -53,7 +51,7 @@ class Adaptive(Optimizer):
 
     lr: PositiveFloat = 1e-3
     """Learning rate; 0.001 suits most small nets."""
-    betas: tuple[Beta, Beta] = (0.9, 0.999)
+    betas: tuple[ShareBelowOne, ShareBelowOne] = (0.9, 0.999)
     """Memory of the mean and of the square of the gradient."""
     eps: Annotated[float, Field(ge=1e-30)] = 1e-8
     """Keeps the division finite."""
@@ -77,7 +75,7 @@ class Muon(Optimizer):
     name: Literal["muon"] = "muon"
     lr: PositiveFloat = 0.1
     """Learning rate of filters and hidden matrices: every direction of theirs moves by about so much a step."""
-    momentum: Annotated[float, Field(gt=0, lt=1)] = 0.6
+    momentum: ShareBetween = 0.6
     """Share of the last step that is kept; 0.6 for a few epochs (airbench94_muon), 0.95 for many."""
     newton_schulz: Annotated[int, Field(ge=1, le=10)] = 3
     """Iterations towards an orthogonal step: 3 are enough for small filters, 5 are usual for large matrices."""
@@ -89,7 +87,7 @@ class Muon(Optimizer):
     filters, too; SGD carries the decay on as it does its steps, 1 / (1 - ``other_momentum``) times in all."""
     head_lr: PositiveFloat = 0.05
     """Learning rate of SGD for the last layer."""
-    other_momentum: Annotated[float, Field(gt=0, lt=1)] = 0.85
+    other_momentum: ShareBetween = 0.85
     """Share of the last step that SGD keeps."""
 
 
@@ -167,7 +165,7 @@ class Plateau(Endless):
     """The figure that is watched, once an epoch."""
     mode: Literal["auto", "min", "max"] = "auto"
     """Whether lower or higher is better; ``auto`` takes max for an accuracy and min for a loss."""
-    factor: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    factor: ShareBetween = 0.5
     """What the rate is multiplied by."""
     patience: NonNegativeInt = 10
     """Epochs without improvement that are waited for; keep it long late in training."""
@@ -204,7 +202,7 @@ class Cosine(Schedule):
     """Fall along half a cosine to ``final`` times the rate (Loshchilov and Hutter, 2017)."""
 
     name: Literal["cosine"] = "cosine"
-    final: Fraction = 0.0
+    final: Share = 0.0
     """Share of the rate that is left at the end."""
 
 
@@ -214,11 +212,11 @@ class OneCycle(Schedule):
     idle: ClassVar[frozenset[str]] = frozenset({"warmup"})
 
     name: Literal["onecycle"] = "onecycle"
-    peak_at: Annotated[float, Field(gt=0, lt=1)] = 0.3
+    peak_at: ShareBetween = 0.3
     """Share of the steps after which the rate is reached."""
-    start: Fraction = 0.04
+    start: Share = 0.04
     """Share of the rate at the first step."""
-    final: Fraction = 4e-6
+    final: Share = 4e-6
     """Share of the rate at the last step."""
 
     @model_validator(mode="after")
@@ -232,7 +230,7 @@ class LinearDecay(Schedule):
     """Fall along a straight line to ``final`` times the rate."""
 
     name: Literal["linear"] = "linear"
-    final: Fraction = 0.0
+    final: Share = 0.0
     """Share of the rate that is left at the end."""
 
 

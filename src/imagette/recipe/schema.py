@@ -17,11 +17,10 @@ from pydantic import (
 
 from imagette.recipe.models import CNN, LinearByHand, ModelSpec, narrower, with_widths
 from imagette.recipe.optimizers import Adam, Constant, Monitor, OptimSpec, Plateau, ScheduleSpec
+from imagette.recipe.ranges import PositiveShare, Share, ShareBelowOne, ShareBetween, Size
 from imagette.recipe.section import Section
 from imagette.recipe.strength import Strength
 from imagette.recipe.traps import Traps
-
-Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Data(Section):
@@ -44,9 +43,9 @@ class Data(Section):
     normalize: Literal["standardize", "unit", "none"] = "standardize"
     """Pixels to numbers: zero mean and unit standard deviation by the training images' own statistics; [0, 1]; or
     0-255."""
-    validation: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    validation: ShareBelowOne = 0.1
     """Share of the training images, of every class alike, by which the model is chosen; never the test images."""
-    test: Annotated[float, Field(gt=0, lt=1)] = 0.15
+    test: ShareBetween = 0.15
     """Share split off as the test set where the data bring none."""
     split_seed: NonNegativeInt = 0
     """Which images those shares take."""
@@ -78,9 +77,9 @@ class Augment(Section):
     """What the padding holds; transparency goes on as at the image's edge."""
     rotation: Annotated[float, Field(ge=0, le=180)] = 0.0
     """Largest turn either way, in degrees."""
-    translate: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    translate: ShareBelowOne = 0.0
     """Largest shift either way, as a share of the side."""
-    scale: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    scale: ShareBelowOne = 0.0
     """Largest change of size: 0.1 draws from 0.9 to 1.1."""
     shear: Annotated[float, Field(ge=0, lt=90)] = 0.0
     """Largest slant either way, in degrees."""
@@ -113,9 +112,9 @@ class Augment(Section):
 class Train(Section):
     """How long, in what order, and on what."""
 
-    epochs: Annotated[int, Field(gt=0, lt=2**31)] = 10
+    epochs: Size = 10
     """How often every training image is seen."""
-    batch_size: Annotated[int, Field(ge=1, lt=2**31)] = 128
+    batch_size: Size = 128
     """Images per step: smaller takes more, noisier steps; larger needs a larger rate."""
     seed: NonNegativeInt = 0
     """First weights, data order, augmentation and dropout follow from it."""
@@ -123,14 +122,14 @@ class Train(Section):
     """A new order each epoch; without it, neighbouring images are always seen together."""
     drop_last: bool = False
     """Leave out an epoch's last, smaller batch."""
-    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    label_smoothing: ShareBelowOne = 0.0
     """Share of the label spread over all classes, so that the net does not grow over-sure."""
-    ema: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    ema: ShareBelowOne = 0.0
     """Decay per step of a moving average of the weights, which is then what is evaluated and kept; 0: none."""
     lookahead: NonNegativeInt = 0
     """Every so many steps, return a part of the way to slow weights that follow, a larger part towards the end; 0:
     never. It averages out the noise of a high rate within few epochs; 5 is usual (Zhang et al., 2019)."""
-    keep_hardest: Annotated[float, Field(gt=0, le=1)] = 1.0
+    keep_hardest: PositiveShare = 1.0
     """Share of each batch to learn from: the images with the highest loss in a proxy, a quarter as wide, that trains
     alongside; 1: all. Steps grow cheaper; half is usual, for wide nets and many epochs, and short trainings lose by it.
     The rate is that of a batch of so many images (Jordan, 2024: airbench96_faster)."""
@@ -162,7 +161,7 @@ class Train(Section):
 class Evaluate(Section):
     """How figures are measured."""
 
-    batch_size: Annotated[int, Field(ge=1, lt=2**31)] = 500
+    batch_size: Size = 500
     """Images per forward pass; changes the speed, not the figures (but with ``traps.test_without_eval``)."""
     mirror: bool = False
     """Average the answers to an image and to its mirror image (test-time augmentation): twice the time; not for digits

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Field
-
+from imagette.recipe.ranges import Share
 from imagette.recipe.section import Section
 
 
@@ -19,5 +18,5 @@ class Traps(Section):
     """Measure in training mode: with dropout on, and batch norm by the statistics of each batch (article A0)."""
     evaluate_normalize: Literal["as-trained", "standardize", "unit", "none"] = "as-trained"
     """Another scale of pixels for validation, test and prediction than for training (article A3, stage 9)."""
-    grayscale_of_gray: Annotated[float, Field(ge=0, le=1)] = 0.0
+    grayscale_of_gray: Share = 0.0
     """Probability that an image that is gray already becomes gray: for the record, it changes nothing (article A0)."""

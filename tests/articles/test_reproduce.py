@@ -298,6 +298,17 @@ def test_a_stopped_reproduction_goes_on_where_it_was(tmp_path: Path, large_digit
     assert "a1-4" in done.stdout
 
 
+def test_what_another_process_trains_is_left_to_it(tmp_path: Path, large_digits: dict[str, str]) -> None:
+    with (
+        exclusive(tmp_path / ".a1-3.lock", "a1-3"),
+        pytest.raises(InputError, match=r"1 of the trainings(.|\n)*a1-3 in .* is in use by"),
+    ):
+        reproduce(["a1-3", "a1-4"], epochs=1, data=large_digits, runs=tmp_path, progress=False)
+    assert names(tmp_path) == ["a1-4-1"]
+    reproduce(["a1-3", "a1-4"], epochs=1, data=large_digits, runs=tmp_path, progress=False)
+    assert names(tmp_path) == ["a1-3-1", "a1-4-1"]
+
+
 def test_a_table_is_written_by_one_process_at_a_time(ladder: tuple[Path, list[table.Row]], tmp_path: Path) -> None:
     _, rows = ladder
     with ThreadPoolExecutor(1) as pool, exclusive(tmp_path / ".lock", "the table"):

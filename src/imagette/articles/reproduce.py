@@ -12,7 +12,7 @@ from imagette.articles.published import chosen, folder
 from imagette.articles.table import Measured, Row
 from imagette.core.console import say
 from imagette.core.errors import Diverged, ImagetteError, InputError, Interrupted
-from imagette.core.files import with_home
+from imagette.core.files import exclusive, with_home
 from imagette.data import catalog
 from imagette.data.fetch import ANY
 from imagette.recipe.schema import Recipe
@@ -40,8 +40,9 @@ def reproduce(
     """Train systems of the articles and compare them with what was published.
 
     What an earlier call has trained in ``runs`` is not trained again, and what it left unfinished goes on where it
-    was. The table is written to ``articles.md``, ``.csv`` and ``.json`` in that folder, with a picture of the curves
-    for each article, whenever a system is done; each run has its page.
+    was; what another process is training there is left to it. The table is written to ``articles.md``, ``.csv`` and
+    ``.json`` in that folder, with a picture of the curves for each article, whenever a system is done; each run has
+    its page.
 
     Args:
         ids: of systems (``a3-6``), of corrected ones (``a3-6-corrected``) or of articles (``a3``); none takes all.
@@ -79,7 +80,8 @@ def reproduce(
             recipe = _adapted(Recipe.load(name), quick, epochs, data or {})
             say(f"{number}/{len(systems)}  {name}: {recipe.about}")
             try:
-                measured = _measured(recipe, root, progress)
+                with exclusive(root / f".{name}.lock", f"{name} in {root}", timeout=0):
+                    measured = _measured(recipe, root, progress)
             except Interrupted as error:
                 raise Interrupted(error.message, hint="the same command goes on where it was") from error
             except ImagetteError as error:

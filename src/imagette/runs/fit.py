@@ -27,7 +27,7 @@ from imagette.runs.environment import recorded, warn_of_changes
 from imagette.runs.folder import RunFolder, check_writable
 from imagette.runs.progress import show
 from imagette.runs.run import Run
-from imagette.runs.session import RunEvent, Session
+from imagette.runs.session import RunEvent, Session, Tested
 
 PathLike = str | os.PathLike[str]
 
@@ -128,11 +128,7 @@ def resume(
     folder = RunFolder(Path(path))
     if finish and epochs is not None:
         raise InputError("epochs to train and a training to finish now", hint="leave one of them out")
-    if folder.status()["state"] == "finished":
-        longer = f"imagette extend {quoted(folder.path)} --epochs 10"
-        if epochs is not None:
-            raise InputError(f"{folder.path} is finished", hint=f"for more: {longer}")
-        say(f"{folder.path} is finished; for more epochs: {longer}")
+    if _is_finished(folder, epochs):
         return Run(folder.path, model)
     return show(_resumed(folder, epochs, finish, model), visible=progress)
 
@@ -187,8 +183,22 @@ def _pinned(recipe: Recipe, splits: Splits) -> Recipe:
     return recipe.replace(**{"data.division": splits.train.provenance["division"]}) if several else recipe
 
 
+def _is_finished(folder: RunFolder, epochs: int | None) -> bool:
+    """Tell of a run whether it is finished; refuse to give it other epochs then."""
+    if folder.status()["state"] != "finished":
+        return False
+    longer = f"imagette extend {quoted(folder.path)} --epochs 10"
+    if epochs is not None:
+        raise InputError(f"{folder.path} is finished", hint=f"for more: {longer}")
+    say(f"{folder.path} is finished; for more epochs: {longer}")
+    return True
+
+
 def _resumed(folder: RunFolder, epochs: int | None, finish: bool, model: nn.Module | None) -> Iterator[RunEvent]:
     with folder.lock():
+        if _is_finished(folder, epochs):  # by now, by the process that held the folder
+            yield Tested(Run(folder.path, model), folder.read("summary.json"))
+            return
         for leftover in folder.path.glob(".*.tmp"):  # of a killed write
             leftover.unlink()
         saved = checkpoint.load_latest(folder.checkpoints)

@@ -30,7 +30,7 @@ import sys
 import tempfile
 import time
 from collections.abc import MutableSequence, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,7 @@ from imagette.engine.loop import Training
 from imagette.engine.plan import Plan
 from imagette.recipe.schema import Recipe
 from worker import answers, working
-from workshop import Workshop
+from workshop import WARM_UPS, Workshop, randomly_labelled
 
 FIRST_SEED = 100  # the tuning used the first few
 OURS, THEIRS = SIDES = "ours", "airbench"
@@ -258,10 +258,9 @@ def our_side(words: list[str]) -> None:
     train, test = splits.train, splits.test
     plan = probe.decided(recipe, train)
     torch.backends.cudnn.benchmark = True  # as airbench
-    random = np.random.default_rng(0).integers(0, len(train.classes), len(train))
     workshop = Workshop()
-    for _ in range(2):  # airbench has two as well
-        trained(recipe, replace(train, labels=random), test, plan, workshop)
+    for _ in range(WARM_UPS):
+        trained(recipe, randomly_labelled(train), test, plan, workshop)
     answer({"plan": plan.to_dict(), "data": f"{train.fingerprint}, {test.fingerprint}"})
     for seed in map(int, sys.stdin):
         answer({"seed": seed} | trained(recipe.replace(**{"train.seed": seed}), train, test, plan, workshop))
@@ -304,8 +303,9 @@ def mean_interval(values: Sequence[float]) -> tuple[float, float]:
     """Give the 95 % interval of a mean, by Student's t."""
     from scipy.stats import t  # here: it takes 0.7 s to import, and the sides need it not
 
-    reach = float(t.ppf(0.975, len(values) - 1)) * statistics.stdev(values) / math.sqrt(len(values))
-    return statistics.mean(values) - reach, statistics.mean(values) + reach
+    error = statistics.stdev(values) / math.sqrt(len(values))
+    low, high = t.interval(0.95, len(values) - 1, statistics.mean(values), error)
+    return float(low), float(high)
 
 
 def ratio_of_medians(ours: Sequence[float], theirs: Sequence[float]) -> tuple[float, float, float]:

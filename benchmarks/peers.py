@@ -15,7 +15,6 @@ of a case compares us with the best of them all. Pixels are random: they change 
 
 from __future__ import annotations
 
-import argparse
 import importlib.util
 import os
 import statistics
@@ -111,9 +110,7 @@ def show(result: dict[str, Any]) -> None:
 def main() -> None:
     """Measure, print a table, write the rows."""
     available = sorted(os.sched_getaffinity(0))
-    parser = argparse.ArgumentParser(description="Time Imagette against its peers.")
-    parser.add_argument("cases", nargs="*", choices=[*CASES, []], help="default: all")
-    parser.add_argument("--rounds", type=int, default=7)
+    parser = record.parser("Time Imagette against its peers.", CASES)
     parser.add_argument("--threads", type=int, default=len(available), help="cores for everybody; default: all")
     parser.add_argument("--sides", nargs="+", choices=list(SIDES), default=list(SIDES), help="default: all")
     asked = parser.parse_args()

@@ -10,7 +10,6 @@ import argparse
 import hashlib
 import json
 import re
-from collections import UserList
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +18,6 @@ from typing import Any
 import torch
 
 from imagette.bench.row import commit
-from imagette.core import git
 from imagette.engine.device import describe
 
 RESULTS = Path(__file__).parent / "results"
@@ -72,7 +70,7 @@ def save(question: str, results: list[dict[str, Any]], some: Sequence[str] = (),
     return write(parts, {**facts, "machine": machine, "results": results})
 
 
-class Journal(UserList[dict[str, Any]]):
+class Journal(list[dict[str, Any]]):
     """Rows of a measurement that takes long, on the disk as they come: one that was stopped goes on after them.
 
     Args:
@@ -83,9 +81,7 @@ class Journal(UserList[dict[str, Any]]):
 
     def __init__(self, *parts: str, **about: Any) -> None:
         self.file = JOURNALS / f"{slug(parts)}.jsonl"
-        changed = git.ask(RESULTS.parent.parent, "diff", "HEAD", "--", "src", "benchmarks/*.py")
-        code = commit(), hashlib.sha256(changed.encode()).hexdigest()
-        head = json.dumps({"code": code, "machine": describe(), **about})
+        head = json.dumps({"code": code(), "machine": describe(), **about})
         lines = self.file.read_text().splitlines(keepends=True) if self.file.exists() else []
         whole = [line for line in lines if line.endswith("\n")]  # the last one may be torn
         kept = whole[1:] if whole[:1] == [f"{head}\n"] else []
@@ -104,6 +100,13 @@ class Journal(UserList[dict[str, Any]]):
     def close(self) -> None:
         """Delete the file: all is measured."""
         self.file.unlink()
+
+
+def code() -> str:
+    """Give a digest of what measures and of what is measured, whether committed or not."""
+    root = RESULTS.parent.parent
+    files = (file for kind in ("src/**/*.py", "src/**/*.toml", "benchmarks/*.py") for file in sorted(root.glob(kind)))
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
 def slug(parts: Iterable[str]) -> str:

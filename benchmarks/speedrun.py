@@ -27,8 +27,6 @@ from collections.abc import Iterator, MutableSequence, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 import record
 from articles_race import CASES as ARTICLES
 from articles_race import articles_way
@@ -39,7 +37,7 @@ from imagette.engine import probe
 from imagette.engine.loop import Training
 from imagette.engine.plan import Plan
 from imagette.recipe.schema import Recipe
-from workshop import Workshop
+from workshop import WARM_UPS, Workshop, randomly_labelled
 
 Rows = MutableSequence[dict[str, Any]]
 WARM = 10  # steps
@@ -116,13 +114,14 @@ def main() -> None:
     results, journals, line = [], list[record.Journal](), record.table(COLUMNS)
     for name, case in cases.items():
         about = {"recipe": case.recipe, "warm": asked.warm, "cifar10": asked.cifar10}
-        journals.append(record.Journal("speedrun", name, f"{case.target:g}", **about))
+        journal = record.Journal("speedrun", name, f"{case.target:g}", **about)
         try:
-            row = measure(name, case, asked, journals[-1])
+            row = measure(name, case, asked, journal)
         except subprocess.CalledProcessError:
             print(f"{name}: left out, for the reason above", flush=True)
             continue
         results.append(row)
+        journals.append(journal)
         clocks = [statistics.mean(row["seconds"][clock]) for clock in ("training", "with_data", "process")]
         way = row["articles_way"]
         article = (f"{way['seconds']:,.0f}", f"{row['ratio']:.0f}") if way else ("-", "-")
@@ -228,9 +227,8 @@ def train_all(recipes: Sequence[Recipe]) -> None:
     splits, workshop, plan = data.load(recipes[0].data), Workshop(), None
     if len(recipes) > 1:
         plan = probe.decided(recipes[0], splits.train)
-        labels = np.random.default_rng(0).integers(0, len(splits.train.classes), len(splits.train))
-        for _ in range(2):  # as airbench
-            trained(recipes[0], replace(splits, train=replace(splits.train, labels=labels)), workshop, plan)
+        for _ in range(WARM_UPS):
+            trained(recipes[0], replace(splits, train=randomly_labelled(splits.train)), workshop, plan)
     for recipe in recipes:
         print(json.dumps(trained(recipe, splits, workshop, plan)), flush=True)
 

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 from torch import nn
 
 from imagette import models
+from imagette.data.imageset import ImageSet
 from imagette.engine import nets
 from imagette.engine.plan import Plan
+
+WARM_UPS = 2  # trainings, as airbench
+
+
+def randomly_labelled(images: ImageSet) -> ImageSet:
+    """Give images from which a warm-up learns nothing."""
+    labels = np.random.default_rng(0).integers(0, len(images.classes), len(images))
+    return replace(images, labels=labels)
 
 
 class Workshop:

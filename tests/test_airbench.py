@@ -117,7 +117,9 @@ def test_both_sides_train_in_turns_and_the_page_shows_it(
 ) -> None:
     words = [*TINY, f"data.path={images}"]
     figures = {"accuracy": 0.9, "without_tta": 0.25, "seconds": 2.5}
-    journal = [{"ours": {"seed": 100, **figures}, "airbench": figures}]  # of a measurement that was stopped
+    monkeypatch.setattr(record, "JOURNALS", tmp_path)
+    journal = record.Journal("airbench", "94")
+    journal.append({"ours": {"seed": 100, **figures}, "airbench": figures})  # of a measurement that was stopped
     row = airbench.measure("94", stranger(tmp_path), words, 3, journal)
     assert row["accuracies"]["airbench"] == [0.9, 0.9003, 0.9004]  # its warm-up and its first are not counted
     assert row["accuracies_without_tta"]["airbench"] == [0.25, 0.8, 0.8]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from itertools import compress
 from typing import Any
 
 import torch
@@ -32,28 +33,29 @@ class AdamStep:
 
     def __init__(self, optimizer: torch.optim.Adam | torch.optim.AdamW) -> None:
         self.optimizer = optimizer
-        self._torchs = inspect.unwrap(type(optimizer).step)
+        self._torch_step = inspect.unwrap(type(optimizer).step)
         self._kernel = torch._fused_adamw_ if isinstance(optimizer, torch.optim.AdamW) else torch._fused_adam_
         self._parameters = [group["params"] for group in optimizer.param_groups]
-        self._count = sum(map(len, self._parameters))
         self._state: dict[Tensor, Any] | None = None
+        self._moving: list[list[bool]] = []
 
     @torch.no_grad()
     def __call__(self) -> None:
         """Take one step by the gradients as they stand."""
-        gradients = [[parameter.grad for parameter in parameters] for parameters in self._parameters]
-        if len(self.optimizer.state) < self._count or any(g is None for group in gradients for g in group):
-            self._torchs(self.optimizer)  # which makes the averages, and leaves alone what has no gradient
+        moving = [[parameter.grad is not None for parameter in parameters] for parameters in self._parameters]
+        # Anew after load_state_dict, which brings another state, and when a part is frozen or thawed.
+        if (self._state is not self.optimizer.state or self._moving != moving) and not self._gathered(moving):
+            self._torch_step(self.optimizer)  # which makes the averages
             return
-        if self._state is not self.optimizer.state:  # the first time, and after load_state_dict
-            self._gather()
         self._steps.add_(1)
-        for group, of_group, lists in zip(self.optimizer.param_groups, gradients, self._lists, strict=True):
-            averages, squares, steps = lists
+        for group, lists in zip(self.optimizer.param_groups, self._lists, strict=True):
+            parameters, averages, squares, steps = lists
+            if not parameters:
+                continue
             beta1, beta2 = group["betas"]
             self._kernel(
-                group["params"],
-                of_group,
+                parameters,
+                [parameter.grad for parameter in parameters],
                 averages,
                 squares,
                 [],
@@ -67,12 +69,17 @@ class AdamStep:
                 maximize=False,
             )
 
-    def _gather(self) -> None:
-        self._state = self.optimizer.state
-        slots = [[self._state[parameter] for parameter in parameters] for parameters in self._parameters]
-        every = [slot for of_group in slots for slot in of_group]
-        self._steps = torch.stack([slot["step"] for slot in every])
-        for slot, step in zip(every, self._steps.unbind(), strict=True):
-            slot["step"] = step
+    def _gathered(self, moving: list[list[bool]]) -> bool:
+        """Make the lists of what has a gradient; tell whether all of it has its averages already."""
+        state = self.optimizer.state
+        parameters = [list(compress(*of_group)) for of_group in zip(self._parameters, moving, strict=True)]
+        every = [parameter for of_group in parameters for parameter in of_group]
+        if not every or any(parameter not in state for parameter in every):
+            return False
+        self._state, self._moving = state, moving
+        self._steps = torch.stack([state[parameter]["step"] for parameter in every])
+        for parameter, step in zip(every, self._steps.unbind(), strict=True):
+            state[parameter]["step"] = step
         names = "exp_avg", "exp_avg_sq", "step"
-        self._lists = [[[slot[name] for slot in of_group] for name in names] for of_group in slots]
+        self._lists = [[of_group, *([state[p][name] for p in of_group] for name in names)] for of_group in parameters]
+        return True

@@ -203,6 +203,17 @@ def test_a_run_without_its_history_does_not_keep_back_the_others(large_digits: d
     assert names(tmp_path) == ["a1-2-1", "a1-3-1"]
 
 
+def test_a_history_that_ends_before_the_weights_that_were_kept_is_said(
+    large_digits: dict[str, str], tmp_path: Path
+) -> None:
+    reproduce(["a4"], epochs=2, data=large_digits, runs=tmp_path, progress=False)
+    run = imagette.load(tmp_path / "a4-1")
+    file = run.path / "metrics.csv"
+    file.write_text("".join(file.read_text().splitlines(keepends=True)[: run.summary["best_epoch"]]))
+    with pytest.raises(InputError, match=r"(?s)1 of the trainings.*a4: .*metrics.csv: missing, or without the epoch"):
+        reproduce(["a4"], epochs=2, data=large_digits, runs=tmp_path, progress=False)
+
+
 def test_images_that_were_replaced_are_not_given_an_old_figure(large_digits: dict[str, str], tmp_path: Path) -> None:
     own = tmp_path / "own.npz"
     shutil.copyfile(large_digits["mnist"], own)

@@ -82,6 +82,13 @@ def test_where_channels_change_and_at_the_start_the_shortcut_begins_behind_the_r
     assert not build(specs.WideResNet(depth=10, factor=1), COLOUR, 10).stage1[0].shared
 
 
+@pytest.mark.parametrize("stride", [1, 2])
+def test_a_shortcut_of_zeros_keeps_the_stride_of_its_block(stride: int) -> None:
+    x = torch.randn(2, 4, 6, 6)
+    answers = PreActBlock(4, 8, stride)(x), PreActBlock(4, 8, stride, project=True)(x)
+    assert {tuple(answer.shape) for answer in answers} == {(2, 8, 6 // stride, 6 // stride)}
+
+
 def test_dropout_stands_between_the_convolutions() -> None:
     names = [name for name, _ in PreActBlock(4, 4, drop=0.5).change.named_children()]
     assert names == ["conv1", "bn", "relu", "dropout", "conv2"]

@@ -113,7 +113,8 @@ def test_a_page_is_made_whatever_the_users_own_settings_of_matplotlib_are(run: i
     shutil.copytree(run.path, tmp_path / "digits-1", ignore=shutil.ignore_patterns("plots"))
     with mpl.rc_context({"text.usetex": True}):  # where there may be no TeX
         page.save(imagette.load(tmp_path / "digits-1"))
-    assert (tmp_path / "digits-1" / "plots" / "confusion.png").stat().st_size > 5_000
+    for name in ("confusion.png", "network.png"):
+        assert (tmp_path / "digits-1" / "plots" / name).stat().st_size > 5_000
 
 
 def test_a_row_of_the_drawn_matrix_is_a_true_class_and_its_numbers_stand_in_their_cells() -> None:

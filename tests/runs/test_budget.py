@@ -62,6 +62,13 @@ def test_where_no_epoch_fits_a_part_of_the_images_is_taken() -> None:
     assert (recipe.train.epochs, recipe.data.limit) == (1, 1600)
 
 
+def test_a_part_of_the_images_holds_all_classes() -> None:
+    recipe = imagette.Recipe.load("digits", ["train.batch_size=64"])
+    assert scaled(recipe, COSTS, images=6400, seconds=2 + 0.2, classes=50).data.limit == 128
+    with pytest.raises(InputError, match="the budget is too short"):
+        scaled(recipe, COSTS, images=6400, seconds=2 + 0.2, classes=100)
+
+
 def test_what_counts_in_epochs_keeps_its_share(alone) -> None:
     Path(alone).write_text('base = "digits"\n[schedule]\nname = "multistep"\nmilestones = [10, 15]\n')
     longer = within_budget(alone, 3600, FEW)

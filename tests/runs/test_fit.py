@@ -307,6 +307,28 @@ def test_to_finish_now_is_taken_back_by_a_stop_before_the_test(tmp_path: Path) -
     assert (run.summary["epochs"], run.summary["stopped_early"]) == (3, False)
 
 
+def test_other_epochs_that_are_refused_change_nothing(tmp_path: Path) -> None:
+    images = tmp_path / "own.npz"
+    np.savez(images, images=np.random.default_rng(0).integers(0, 256, (200, 8, 8), np.uint8), labels=np.arange(200) % 4)
+    spec = imagette.Recipe.load(str(images), [*QUICK, "train.epochs=3", "schedule.name=constant"])
+    path = stopped_after(1, spec, tmp_path / "runs")
+    images.rename(tmp_path / "elsewhere.npz")
+    with pytest.raises(InputError):
+        imagette.resume(path, epochs=2, progress=False)
+    (tmp_path / "elsewhere.npz").rename(images)
+    assert imagette.resume(path, progress=False).summary["epochs"] == 3
+
+
+def test_a_run_that_another_process_has_finished_meanwhile_is_not_tested_again(tmp_path: Path) -> None:
+    path = stopped_after(1, recipe("train.epochs=2"), tmp_path)
+    waiting = fit._resumed(RunFolder(path), None, False, None)
+    imagette.resume(path, progress=False)
+    written = (path / "summary.json").stat().st_mtime_ns
+    (event,) = waiting
+    assert event.summary["epochs"] == 2
+    assert (path / "summary.json").stat().st_mtime_ns == written
+
+
 def test_a_training_that_stopped_early_goes_on_if_more_epochs_are_asked_for(tmp_path: Path) -> None:
     still = ("train.epochs=20", "train.early_stop=1", "optim.lr=1e-12", "schedule.name=constant")
     path = stopped_after(2, recipe(*still), tmp_path)  # the second is no better than the first

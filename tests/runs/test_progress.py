@@ -27,6 +27,18 @@ def test_eighty_columns_show_the_time_that_remains(tmp_path: Path) -> None:
     assert all(re.search(r"images/s +(\d+:\d\d:\d\d|-:--:--)$", line) for line in bars)
 
 
+def test_a_training_that_is_done_but_not_tested_stands_at_its_last_epoch(tmp_path: Path) -> None:
+    stream = imagette.stream(imagette.Recipe.load("digits", ["train.epochs=3", "train.threads=1"]), runs=tmp_path)
+    for event in stream:
+        if isinstance(event, EpochDone) and event.epoch == 3:
+            break
+    stream.close()  # type: ignore[attr-defined]
+    program = "import sys, imagette; imagette.resume(sys.argv[1] + '/digits-1')"
+    shown = on_a_terminal(program, tmp_path, columns=80)[0]
+    assert "3/3" in shown
+    assert "4/3" not in shown
+
+
 def test_a_rate_that_falls_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     plateau = ("schedule.name=plateau", "schedule.patience=0", "schedule.threshold=0.9", "optim.lr=0.01")
     recipe = imagette.Recipe.load("digits", [*plateau, "train.epochs=2", "train.threads=1", "model.name=linear"])

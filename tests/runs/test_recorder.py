@@ -63,6 +63,18 @@ def test_a_table_with_other_columns_or_values_is_damaged(tmp_path: Path) -> None
         read_rows(file)
 
 
+@pytest.mark.parametrize("number", ["x", "²", "-1", ""])
+def test_a_row_without_its_numbers_is_left_out(tmp_path: Path, number: str) -> None:
+    recorder = Recorder(tmp_path)
+    recorder.record(epoch(1))
+    recorder.record(epoch(2))
+    file = tmp_path / "metrics.csv"
+    head, first, second = file.read_text().splitlines()
+    file.write_text("\n".join([head, first, number + second.removeprefix("2"), ""]))
+    Recorder(tmp_path, epoch=1, step=20)
+    assert [row["epoch"] for row in read_rows(file)] == ["1"]
+
+
 def test_a_row_torn_within_its_last_number_is_not_taken_for_whole(tmp_path: Path) -> None:
     Recorder(tmp_path).record(logged(5))
     file = tmp_path / "steps.csv"

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from imagette.core.shape import Shape
 from imagette.models.blocks import chain, dropout
-from imagette.models.resnet import conv3x3, halved
+from imagette.models.resnet import conv3x3, he_initialised, zero_padded
 from imagette.recipe import models as specs
 
 
@@ -68,7 +68,7 @@ class PreActBlock(nn.Module):
         shared: bool = False,
     ) -> None:
         super().__init__()
-        self.grown = out - channels
+        self.grown, self.stride = out - channels, stride
         self.shared = shared or bool(self.grown)
         self.active = chain({"bn": nn.BatchNorm2d(channels), "relu": nn.ReLU()})
         self.change = chain(
@@ -90,7 +90,7 @@ class PreActBlock(nn.Module):
         if self.shortcut is not None:
             kept = self.shortcut(kept)
         elif self.grown:
-            kept = halved(kept, self.grown)
+            kept = zero_padded(kept, self.stride, self.grown)
         return kept + change
 
 
@@ -112,7 +112,4 @@ def _net(stem: int, width: int, blocks: int, drop: float, project: bool, shape: 
             "fc": nn.Linear(4 * width, classes),
         }
     )
-    for module in net.modules():
-        if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-    return net
+    return he_initialised(net)

@@ -38,10 +38,7 @@ def resnet(spec: specs.ResNet, shape: Shape, classes: int) -> nn.Module:
             "fc": nn.Linear(widths[2], classes),
         }
     )
-    for module in net.modules():
-        if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-    return net
+    return he_initialised(net)
 
 
 class BasicBlock(nn.Module):
@@ -77,19 +74,34 @@ class BasicBlock(nn.Module):
         return out
 
     def _shortcut(self, x: Tensor) -> Tensor:
-        return halved(x, self.grown) if self.grown else x
+        return zero_padded(x, 2, self.grown) if self.grown else x
 
 
-def halved(x: Tensor, grown: int) -> Tensor:
-    """Take every second pixel of (N, C, H, W) and put ``grown`` channels of zeros around: option A.
+def zero_padded(x: Tensor, stride: int, grown: int) -> Tensor:
+    """Take pixels of (N, C, H, W) at a stride and put ``grown`` channels of zeros around: option A.
 
     Example:
         >>> import torch
-        >>> tuple(halved(torch.zeros(1, 4, 9, 9), 4).shape)
+        >>> tuple(zero_padded(torch.zeros(1, 4, 9, 9), 2, 4).shape)
         (1, 8, 5, 5)
     """
     before = grown // 2
-    return pad(x[:, :, ::2, ::2], (0, 0, 0, 0, before, grown - before))
+    return pad(x[:, :, ::stride, ::stride], (0, 0, 0, 0, before, grown - before))
+
+
+def he_initialised(net: nn.Module) -> nn.Module:
+    """Draw the filters of a net so that what goes back through it keeps its size.
+
+    Example:
+        >>> he_initialised(nn.Conv2d(3, 8, 3)).weight.std().item() < 1
+        True
+
+    Source: He et al., "Delving deep into rectifiers" (2015).
+    """
+    for module in net.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+    return net
 
 
 def conv3x3(channels: int, out: int, stride: int = 1) -> nn.Conv2d:

@@ -70,9 +70,9 @@ def save(module: nn.Module, shape: Shape, path: Path, title: str = "") -> Path:
         'net.png'
     """
     check_name(path, FORMATS)
-    picture = figure(network_graph(module, shape), title or type(module).__name__)
     # Text stays text: it can be searched and copied. Without a date the same network gives the same file.
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "imagette"}):
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "imagette", "text.usetex": False}):
+        picture = figure(network_graph(module, shape), title or type(module).__name__)
         return write(path, picture, dpi=DPI, metadata={"Date": None} if path.suffix.lower() == ".svg" else {})
 
 

@@ -67,7 +67,8 @@ def within_budget(target: str | os.PathLike[str], seconds: float, overrides: Seq
             break
         chosen, costs = recipe, dearer
     whole = splits.validation is not None and splits.limited == len(splits.train)
-    return scaled(chosen, costs, splits.limited, end - time.perf_counter(), asked, whole)
+    classes = len(splits.train.classes)
+    return scaled(chosen, costs, splits.limited, end - time.perf_counter(), asked, whole, classes)
 
 
 def scaled(
@@ -77,6 +78,7 @@ def scaled(
     seconds: float,
     asked: frozenset[str] = frozenset(),
     whole: bool = False,
+    classes: int = 0,
 ) -> Recipe:
     """Give a recipe the epochs that fit into a time or, where not one does, the images.
 
@@ -87,9 +89,10 @@ def scaled(
         seconds: from the loaded images to the last figure.
         asked: keys that the user has set, and that stay as they are.
         whole: validation images come from a set of their own, which no limit makes smaller.
+        classes: of which each needs an image to learn from and, maybe, one to validate by.
 
     Raises:
-        InputError: when not even a batch fits.
+        InputError: when not even a batch fits, or not every class.
 
     Example:
         >>> costs = Estimate(prepare=1.0, step=0.1, image=0.001, steps_per_epoch=100, validation=0, test=1000)
@@ -100,7 +103,7 @@ def scaled(
     beside = costs.epoch - costs.training if whole else 0.0
     limit = int((seconds - costs.fixed - beside) / (costs.epoch - beside) * images)
     epochs = int(min(affordable, MOST * recipe.train.epochs))
-    if limit < min(recipe.train.batch_size, images) or (not epochs and "data.limit" in asked):
+    if limit < min(max(recipe.train.batch_size, 2 * classes), images) or (not epochs and "data.limit" in asked):
         raise InputError(
             f"the budget is too short: when the images are loaded, {max(seconds, 0):.1f} s of it are left, preparing "
             f"and testing take {costs.fixed:.1f} s, and an epoch {costs.epoch:.1f} s",

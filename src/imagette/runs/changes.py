@@ -32,17 +32,11 @@ FREE = (
 )
 
 
-def set_epochs(folder: RunFolder, epochs: int, begun: int) -> None:
-    """Let an unfinished run end after another number of epochs.
-
-    Args:
-        folder: the run's.
-        epochs: the other number.
-        begun: epochs that have begun.
+def with_epochs(folder: RunFolder, epochs: int) -> Recipe:
+    """Give the recipe by which an unfinished run ends after another number of epochs.
 
     Raises:
-        InputError: when its schedule was made for the old number or cannot be had for the new one, or more epochs
-            than that have begun.
+        InputError: when its schedule was made for the old number or cannot be had for the new one.
     """
     recipe, environment = folder.recipe(), folder.read("environment.json")
     if bound := _bound_to_length(recipe):
@@ -50,10 +44,9 @@ def set_epochs(folder: RunFolder, epochs: int, begun: int) -> None:
             f"{epochs} epochs, but the {bound} of {folder.path} was made for {recipe.train.epochs}",
             hint="let it come to its end: imagette resume without --epochs; then imagette extend",
         )
-    check_begun(epochs, begun, folder.path)
     changed = recipe.replace(**{"train.epochs": epochs})
     schedules.build(changed.schedule, changed.optim.lr, environment["plan"]["steps_per_epoch"], epochs)  # or refuses
-    folder.write_recipe(changed)
+    return changed
 
 
 def check_begun(epochs: int, begun: int, path: Path) -> None:

@@ -202,20 +202,17 @@ def _resumed(folder: RunFolder, epochs: int | None, finish: bool, model: nn.Modu
         for leftover in folder.path.glob(".*.tmp"):  # of a killed write
             leftover.unlink()
         saved = checkpoint.load_latest(folder.checkpoints)
-        begun = saved.epochs_begun if saved else 0
-        if epochs is not None:
-            changes.set_epochs(folder, epochs, begun)
-        recipe = folder.recipe()
+        recipe = folder.recipe() if epochs is None else changes.with_epochs(folder, epochs)
         environment = folder.read("environment.json")
         if saved is not None:
             changes.check_unchanged(recipe, saved.facts["recipe"], folder.path)
-            changes.check_begun(recipe.train.epochs, begun, folder.path)
+            changes.check_begun(recipe.train.epochs, saved.epochs_begun, folder.path)
         elif parent := environment.get("extends"):
             raise InputError(
                 f"{folder.path} extends {parent}, and was stopped before it had a checkpoint of its own",
                 hint=f"extend {parent} again",
             )
-        clock, run = _Clock(), Run(folder.path, model)
+        clock, run = _Clock(), Run(folder.path, model, recipe)
         splits = run.splits
         clock.split("load")
         warn_of_changes(environment)
@@ -227,6 +224,8 @@ def _resumed(folder: RunFolder, epochs: int | None, finish: bool, model: nn.Modu
         if epochs is not None and training.progress.early:
             training.progress.go_on()
         clock.split("prepare")
+        if epochs is not None:  # which nothing stands against
+            folder.write_recipe(recipe)
         yield from Session(run, splits, training, clock.seconds).events(test_now=finish)
 
 

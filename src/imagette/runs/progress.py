@@ -96,7 +96,8 @@ class _Bar(_Lines):
     def start(self, event: Started) -> None:
         super().start(event)
         self.progress.start()  # not sooner: loading may show a bar of its own
-        total, epoch = event.epochs * event.steps_per_epoch, event.step // event.steps_per_epoch + 1
+        total = event.epochs * event.steps_per_epoch
+        epoch = min(event.step // event.steps_per_epoch + 1, event.epochs)  # killed between the last one and the test
         self.task = self.progress.add_task(
             "", total=total, completed=event.step, epoch=epoch, epochs=event.epochs, figures=""
         )

@@ -86,7 +86,7 @@ def read_rows(file: Path) -> list[dict[str, str]]:
     return [
         row
         for row in csv.DictReader(line for line in lines if line.endswith("\n"))
-        if None not in row and None not in row.values() and row.get("step", "").isdigit()
+        if None not in row and None not in row.values() and row["epoch"].isdecimal() and row["step"].isdecimal()
     ]
 
 

@@ -33,9 +33,8 @@ def augmentation(images: Tensor, **keys: object) -> Augmentation:
     """Build an augmentation for images (N, C, H, W) uint8, normalised by their own statistics."""
     _, channels, height, width = images.shape
     pixels = images.double().transpose(0, 1).flatten(1)
-    return Augmentation(
-        Augment(**keys), (channels, height, width), pixels.mean(1), pixels.std(1), torch.device("cpu"), CLASSES
-    )
+    mean, std = pixels.mean(1).tolist(), pixels.std(1).tolist()
+    return Augmentation(Augment(**keys), (channels, height, width), mean, std, "cpu", CLASSES)
 
 
 def augmented(images: Tensor, seed: int = 0, epoch: int = 0, **keys: object) -> Tensor:
@@ -47,7 +46,6 @@ def augmented(images: Tensor, seed: int = 0, epoch: int = 0, **keys: object) -> 
 def seen(images: Tensor, seed: int = 0, epoch: int = 0, **keys: object) -> Tensor:
     """Give the images as one batch of an epoch sees them, back in pixel units."""
     _, channels, height, width = images.shape
-    augment = Augmentation(
-        Augment(**keys), (channels, height, width), torch.zeros(channels), torch.ones(channels), "cpu", CLASSES
-    )
+    mean, std = [0.0] * channels, [1.0] * channels
+    augment = Augmentation(Augment(**keys), (channels, height, width), mean, std, "cpu", CLASSES)
     return augment(images, augment.draws(len(images), seed, epoch), epoch)

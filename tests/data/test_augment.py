@@ -162,7 +162,7 @@ def test_images_that_are_a_view_of_others_come_out_right():
     augment = augmentation(pieces(), flip="random", crop_padding=2)
     rows = augment.draws(200, 0, 0)
     assert torch.equal(augment(wide[..., :32], rows, 0), augment(pieces(), rows, 0))
-    normalize = Normalize(torch.full((3,), 100.0), torch.full((3,), 0.5), "cpu")
+    normalize = Normalize([100.0] * 3, [0.5] * 3, "cpu")
     for view in (wide[..., :32], pieces().transpose(2, 3), pieces().transpose(0, 2)[:, :, :3].transpose(0, 2)):
         assert torch.equal(normalize(view), (view.float() - 100) * 2)
 

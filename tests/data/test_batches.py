@@ -20,7 +20,7 @@ def numbered(n: int = 10) -> ImageSet:
 
 
 def plain(spec: Augment | None = None, classes: int = 10) -> Augmentation:
-    return Augmentation(spec or Augment(), (3, 2, 4), torch.zeros(3), torch.ones(3), "cpu", classes)
+    return Augmentation(spec or Augment(), (3, 2, 4), [0.0] * 3, [1.0] * 3, "cpu", classes)
 
 
 def seen(batches: Batches, epoch: int, start: int = 0) -> list[int]:

@@ -64,12 +64,12 @@ def show(run: str) -> None:
 def _row(path: Path) -> tuple[object, ...]:
     """Summarise a run in a line; a damaged one keeps its place in the list."""
     try:
-        status = RunFolder(path).status()
-        done = (path / "summary.json").is_file()
-        summary = RunFolder(path).read("summary.json") if done else {}
+        folder = RunFolder(path)
+        status = folder.status()
+        summary = folder.read("summary.json") if (path / "summary.json").is_file() else {}
         figures = [summary.get(part) for part in ("validation", "test")]
         accuracies = [percent(part["accuracy"]) if part else "" for part in figures]
-        return path.name, _state(RunFolder(path), status), f"{status['epoch']} of {status['epochs']}", *accuracies
+        return path.name, _state(folder, status), f"{status['epoch']} of {status['epochs']}", *accuracies
     except (ImagetteError, KeyError):
         return path.name, "damaged", "", "", ""
 

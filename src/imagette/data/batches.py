@@ -38,10 +38,13 @@ def tensor(array: npt.NDArray[Any]) -> Tensor:
         >>> tensor(np.arange(2)).tolist()
         [0, 1]
     """
+    if any(stride < 0 for stride in array.strides):  # mirrored, or BGR as RGB: torch takes no such view
+        array = array.copy()
+    if array.flags.writeable:
+        return torch.from_numpy(array)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The given NumPy array is not writable")
-        turned = any(stride < 0 for stride in array.strides)  # mirrored, or BGR as RGB: torch takes no such view
-        return torch.from_numpy(array.copy() if turned else array)
+        return torch.from_numpy(array)
 
 
 class Batches:
@@ -68,7 +71,7 @@ class Batches:
         >>> pixels = np.zeros((5, 1, 2, 2), np.uint8)
         >>> few = ImageSet(pixels, np.array([0, 1, 0, 1, 0]), ("a", "b"), np.arange(5).astype(str), {})
         >>> batches = Batches(few, batch_size=2)
-        >>> augmentation = Augmentation(Augment(), few.shape, torch.zeros(1), torch.ones(1), "cpu", classes=2)
+        >>> augmentation = Augmentation(Augment(), few.shape, [0.0], [1.0], "cpu", classes=2)
         >>> [len(labels) for _, _, labels in batches.augmented(augmentation, None, epoch=0)]
         [2, 2, 1]
     """

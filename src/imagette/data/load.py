@@ -67,12 +67,11 @@ def load(spec: Data) -> Splits:
     cuts = [cut for cut in (train, validation, test) if cut]
     size = sum(len(cut.rows) * cut.images.images[:1].nbytes for cut in cuts)
     mapped = spec.keep_in == "mapped" or (spec.keep_in == "auto" and not machine.fits(size))
-    taken = {id(cut): cut.take(mapped) for cut in cuts}
-    ours, theirs = taken[id(train)], taken[id(validation)] if validation else None
+    ours, theirs = train.take(mapped), validation.take(mapped) if validation else None
     if theirs and spec.path:  # what a publisher's division holds is known
         theirs = _copies_said("validation", theirs, [ours])
     known = [images for images in (ours, theirs) if images]
-    return _announced(Splits(ours, theirs, _copies_said("test", taken[id(test)], known)))
+    return _announced(Splits(ours, theirs, _copies_said("test", test.take(mapped), known)))
 
 
 @dataclass(frozen=True)

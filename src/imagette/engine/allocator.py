@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-import os
+import platform
 
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # mallopt's names for them, in glibc's malloc.h
 KEPT = 1 << 30  # bytes of freed memory that the process may hold
@@ -35,7 +35,4 @@ def keep_freed_memory() -> bool:
 
 def has_glibc() -> bool:
     """Tell whether this process runs on the GNU C library."""
-    try:
-        return bool(os.confstr("CS_GNU_LIBC_VERSION"))
-    except (AttributeError, ValueError, OSError):
-        return False
+    return platform.libc_ver()[0] == "glibc"

@@ -46,14 +46,14 @@ def pick(name: str) -> torch.device:
     return device
 
 
-def chosen(name: str) -> torch.device:
+def activated(name: str) -> torch.device:
     """Turn a plan's device into one that is there, and make it torch's own, for which random numbers are seeded.
 
     Raises:
         EnvironmentFault: for a device that this machine lacks.
 
     Example:
-        >>> chosen("cpu")
+        >>> activated("cpu")
         device(type='cpu')
     """
     device = pick(name)

@@ -73,7 +73,7 @@ class Training:
         module: nn.Module | None = None,
     ) -> None:
         self.recipe, self.images, self.validation = recipe, train, validation
-        self.users = module is not None or recipe.model.name == "custom"  # a module of their own
+        self.custom = module is not None or recipe.model.name == "custom"  # a module of their own
         self.plan = plan or Plan.make(recipe, len(train), train.images)
         if recipe.train.drop_last and len(train) < recipe.train.batch_size:
             raise InputError(
@@ -81,7 +81,7 @@ class Training:
                 hint="lower train.batch_size",
             )
         devices.ready(self.plan.threads)
-        self.device, trap = devices.chosen(self.plan.device), recipe.traps.evaluate_normalize
+        self.device, trap = devices.activated(self.plan.device), recipe.traps.evaluate_normalize
         self.preprocessing = Preprocessing.fit(train, recipe.data.normalize)
         self.measured = self.preprocessing if trap == "as-trained" else Preprocessing.fit(train, trap)
         self.module = self._build(module)
@@ -101,10 +101,8 @@ class Training:
         whole, rest = divmod(self.batches.used, spec.batch_size)
         kept = [proxy.kept(spec.keep_hardest, images) for images in (spec.batch_size, rest)]
         self.learned = whole * kept[0] + kept[1]  # images of an epoch that are learned from
-        mean, std = (torch.tensor(values) for values in (self.preprocessing.mean, self.preprocessing.std))
-        self.augmentation = Augmentation(
-            recipe.augment, train.shape, mean, std, self.device, classes=len(train.classes)
-        )
+        mean, std = self.preprocessing.mean, self.preprocessing.std
+        self.augmentation = Augmentation(recipe.augment, train.shape, mean, std, self.device, len(train.classes))
         self._predictor(self.module)  # what it refuses is said before the first step
         self.progress = Progress()
         self.best_weights: Weights | None = None
@@ -118,7 +116,7 @@ class Training:
         else:
             module = nets.adopted(module, recipe, images)
         self.frozen = nets.frozen(module)
-        self.plan = nets.suited(module, self.plan, recipe, images.shape) if self.users else self.plan
+        self.plan = nets.suited(module, self.plan, recipe, images.shape) if self.custom else self.plan
         if recipe.traps.softmax_before_loss:
             module = models.ending_in_softmax(module)
         nets.refuse_lone_image(module, recipe, images)
@@ -148,12 +146,12 @@ class Training:
         dropout_seed = seed_of(spec.seed, DROPOUT)
         # torch.manual_seed would also note its caller's stack for devices that were never started: 0.1 ms a step.
         seeds: list[Callable[[int], object]] = [torch.cuda.manual_seed] if on_gpu else []
-        if self.users or not seeds:  # a module of their own may draw on the CPU wherever it computes
+        if self.custom or not seeds:  # a module of their own may draw on the CPU wherever it computes
             seeds.append(torch.default_generator.manual_seed)
         freeze_stem = getattr(self.recipe.model, "freeze_stem", 0)
         models.train(self.module, stem=not 0 < freeze_stem <= progress.epoch, frozen=self.frozen)
         # CUDA graphs write over their last logits, and so may a module of the user's own.
-        tally = Tally(progress.loss_sum, progress.correct, copy=self.users or (self.plan.compile and on_gpu))
+        tally = Tally(progress.loss_sum, progress.correct, copy=self.custom or (self.plan.compile and on_gpu))
         started, timed = time.perf_counter(), 0
         for batch in batches:
             if self.stop:
@@ -251,7 +249,7 @@ class Training:
             self.progress.patient_from = self.progress.epoch
         self.progress.best, self.progress.best_epoch = rank, self.progress.epoch
         if self.recipe.train.keep == "best":
-            self.best_weights = states.copied(self.evaluated)
+            self.best_weights = states.cpu_copy(self.evaluated)
         return True
 
     @property
@@ -261,11 +259,12 @@ class Training:
 
     def weights(self) -> Weights:
         """Give the weights that the run ends with: the best by the recipe's monitor, or the last."""
-        return self.best_weights or states.copied(self.evaluated)
+        return self.best_weights or states.cpu_copy(self.evaluated)
 
     def predictor(self) -> Predictor:
         """Give the predictor of the weights that the run ends with, its module in evaluation mode."""
-        self.evaluated.load_state_dict(self.weights())
+        if self.best_weights:
+            self.evaluated.load_state_dict(self.best_weights)
         return self._predictor(self.evaluated.eval())
 
     def _predictor(self, module: nn.Module, views: bool = True) -> Predictor:

@@ -45,12 +45,11 @@ def seeded(spec: ModelSpec, seed: int, images: ImageSet, preprocessing: Preproce
     module = models.build(spec, images.shape, len(images.classes))
     if isinstance(spec, Custom):
         refuse_unsaved_state(module, spec, images.shape, len(images.classes))
-    mean, std = torch.tensor(preprocessing.mean), torch.tensor(preprocessing.std)
 
     def some_images(n: int) -> Tensor:
         """Give at most n training images, fewer where they are large, from all over the set, normalised."""
         n = max(1, min(n, SOME_PIXELS // math.prod(images.shape)))
-        return Normalize(mean, std, "cpu")(tensor(images.images[:: -(-len(images) // n)]))
+        return Normalize(preprocessing.mean, preprocessing.std, "cpu")(tensor(images.images[:: -(-len(images) // n)]))
 
     models.prepare(module, some_images)
     return module

@@ -65,29 +65,20 @@ class Plan:
             ),
             "layout": ("channels_last", "pooling and convolution are faster on whole pixels"),
             "compile": ("off", "compiling takes longer than it saves on short runs"),
-            "threads": (str(devices.cores()), "all cores of this process"),
-            "log_every": (str(max(1, steps // LOGS_PER_EPOCH)), f"about {LOGS_PER_EPOCH} rows an epoch"),
+            "threads": (devices.cores(), "all cores of this process"),
+            "log_every": (max(1, steps // LOGS_PER_EPOCH), f"about {LOGS_PER_EPOCH} rows an epoch"),
         }
         if pixels is not None:
             decided["data"] = _home(pixels, device)
-        values, reasons = {}, {}
+        values: dict[str, Any] = {"data": "device"}
+        reasons = {}
         for key, (choice, why) in decided.items():
-            asked = str(recipe.data.keep_in if key == "data" else getattr(train, key))
-            left_open = asked in ("auto", "0")
-            values[key], reasons[key] = (choice, why) if left_open else (asked, "the recipe says so")
+            asked = recipe.data.keep_in if key == "data" else getattr(train, key)
+            values[key], reasons[key] = (choice, why) if asked in ("auto", 0) else (asked, "the recipe says so")
         if values["layout"] == "blocked":
             _refuse_unblockable(device, values["precision"], values["compile"])
-        return cls(
-            device=values["device"],
-            precision=values["precision"],
-            layout=values["layout"],
-            compile=values["compile"] == "on",
-            threads=int(values["threads"]),
-            steps_per_epoch=steps,
-            log_every=int(values["log_every"]),
-            reasons=reasons,
-            data=values.get("data", "device"),
-        )
+        values["compile"] = values["compile"] == "on"
+        return cls(**values, steps_per_epoch=steps, reasons=reasons)
 
     @classmethod
     def from_dict(cls, facts: Mapping[str, Any]) -> Plan:

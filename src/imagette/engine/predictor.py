@@ -47,19 +47,16 @@ class Preprocessing:
         if normalize != "standardize":
             scale = 255.0 if normalize == "unit" else 1.0
             return cls(images.shape, (0.0,) * channels, (scale,) * channels)
-        mean, std = [], []
-        for channel in range(channels):
-            # A histogram of 256 values gives the exact moments; block by block it needs little memory.
-            parts = (
-                block[i : i + BLOCK, channel] for block in blocks(images.images) for i in range(0, len(block), BLOCK)
-            )
-            counts = np.zeros(256)
-            for part in parts:
-                counts += np.bincount(part.reshape(-1), minlength=256)
-            values, total = np.arange(256), counts.sum()
-            mean.append(float((counts * values).sum() / total))
-            std.append(float(np.sqrt((counts * (values - mean[-1]) ** 2).sum() / total)) or 255.0)
-        return cls(images.shape, tuple(mean), tuple(std))
+        # A histogram of 256 values gives the exact moments; block by block it needs little memory.
+        counts = np.zeros((channels, 256))
+        for block in blocks(images.images):
+            for first in range(0, len(block), BLOCK):
+                for channel, row in enumerate(counts):
+                    row += np.bincount(block[first : first + BLOCK, channel].reshape(-1), minlength=256)
+        values, total = np.arange(256), counts[0].sum()
+        mean = (counts * values).sum(1) / total
+        std = np.sqrt((counts * (values - mean[:, None]) ** 2).sum(1) / total)
+        return cls(images.shape, tuple(mean.tolist()), tuple(np.where(std, std, 255.0).tolist()))
 
     @classmethod
     def from_dict(cls, facts: Mapping[str, Any]) -> Preprocessing:
@@ -144,8 +141,7 @@ class Predictor:
         self.batch_size = batch_size
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
         self.device = next((p.device for p in module.parameters()), torch.device("cpu"))
-        mean, std = (torch.tensor(values, dtype=torch.float32) for values in (preprocessing.mean, preprocessing.std))
-        self._normalize = Normalize(mean, std, self.device)  # the training's own
+        self._normalize = Normalize(preprocessing.mean, preprocessing.std, self.device)  # the training's own
 
     def on_cpu(self) -> Predictor:
         """Give one that answers alike, with a copy of the module on the CPU."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -99,6 +100,7 @@ def everything(batch: Batch, rate: float, step: int) -> Batch:
     return batch
 
 
+@functools.cache
 def kept(share: float, images: int) -> int:
     """Count the images that a share of a batch comes to, rounded up.
 

@@ -79,9 +79,9 @@ def not_finite(tensors: Mapping[str, Tensor], meant: Collection[str] = ()) -> li
     return [name for name, value in watched.items() if value.is_floating_point() and not bool(value.isfinite().all())]
 
 
-def copied(module: nn.Module) -> Weights:
+def cpu_copy(module: nn.Module) -> Weights:
     """Copy a module's weights and statistics to the CPU."""
-    return {name: value.detach().cpu().clone() for name, value in module.state_dict().items()}
+    return {name: value.detach().to("cpu", copy=True) for name, value in module.state_dict().items()}
 
 
 def optimizer_slots(optimizer: Optimizer) -> Weights:

@@ -43,7 +43,10 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> str:
         EnvironmentFault: when the disk is full, naming the bytes needed; the old file is untouched.
     """
     # Copies, because safetensors refuses tensors that share memory, such as tied weights.
-    rows = {k: v.detach().cpu().clone(memory_format=torch.contiguous_format) for k, v in tensors.items()}
+    rows = {
+        key: value.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
+        for key, value in tensors.items()
+    }
     data = safetensors.torch.save(rows)
     try:
         atomic_write(path, data)

@@ -276,10 +276,10 @@ def _absolute(recipe: Recipe) -> Recipe:
     Links stay: what lies beside one, and the ending of its name, tell what the data are.
     """
     paths = {f"data.{key}": getattr(recipe.data, key) for key in ("path", "test_path")}
-    changes = {key: str(with_home(value).absolute()) for key, value in paths.items() if value}
-    for value in changes.values():
+    absolute = {key: str(with_home(value).absolute()) for key, value in paths.items() if value}
+    for value in absolute.values():
         check_name(value)
-    return recipe.replace(**changes) if changes else recipe
+    return recipe.replace(**absolute) if absolute else recipe
 
 
 class _Clock:

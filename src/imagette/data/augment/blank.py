@@ -34,7 +34,15 @@ def _places(side: int, device: torch.device) -> Tensor:
     return torch.arange(side, dtype=torch.float32, device=device)
 
 
-class Erase:
+class Blank:
+    """Fill a box of every image with 0, which is the mean if standardized."""
+
+    def __call__(self, images: Tensor, boxes: Tensor) -> Tensor:
+        """Blank boxes (B, 4) of images (B, C, H, W) float32."""
+        return images.masked_fill_(inside(boxes, images.shape), 0.0)
+
+
+class Erase(Blank):
     r"""Blank a random rectangle with some probability.
 
     Its area is uniform in 2 to 33 % of the image, its ratio of height to width log-uniform in 0.3 to 3.3 (a side
@@ -62,12 +70,8 @@ class Erase:
         top, left = np.floor(y * (height - h + 1)), np.floor(x * (width - w + 1))
         return np.stack((top, top + h * (gate < self._probability), left, left + w), 1)
 
-    def __call__(self, images: Tensor, boxes: Tensor) -> Tensor:
-        """Blank boxes (B, 4) of images (B, C, H, W) float32."""
-        return images.masked_fill_(inside(boxes, images.shape), 0.0)
 
-
-class Cutout:
+class Cutout(Blank):
     """Blank a square whose centre is anywhere in the image; what of it lies outside is lost.
 
     Args:
@@ -93,7 +97,3 @@ class Cutout:
         y, x = random.uniform(Stream.CUTOUT, 2)
         top, left = (np.floor(u * side) - self._side // 2 for u, side in zip((y, x), self._size, strict=True))
         return np.stack((top, top + self._side, left, left + self._side), 1)
-
-    def __call__(self, images: Tensor, boxes: Tensor) -> Tensor:
-        """Blank boxes (B, 4) of images (B, C, H, W) float32."""
-        return images.masked_fill_(inside(boxes, images.shape), 0.0)

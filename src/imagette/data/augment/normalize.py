@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -22,14 +24,14 @@ class Normalize:
         device: where the images are.
 
     Example:
-        >>> normalize = Normalize(torch.tensor([100.0]), torch.tensor([50.0]), torch.device("cpu"))
+        >>> normalize = Normalize([100.0], [50.0], "cpu")
         >>> normalize(torch.full((1, 1, 1, 2), 200, dtype=torch.uint8))
         tensor([[[[2., 2.]]]])
     """
 
-    def __init__(self, mean: Tensor, std: Tensor, device: torch.device | str) -> None:
-        self._mean = mean.to(device, torch.float32)[:, None]
-        self._scale = 1.0 / std.to(device, torch.float32)[:, None]
+    def __init__(self, mean: Sequence[float], std: Sequence[float], device: torch.device | str) -> None:
+        self._mean = torch.tensor(mean, dtype=torch.float32, device=device)[:, None]
+        self._scale = 1.0 / torch.tensor(std, dtype=torch.float32, device=device)[:, None]
         self._rows: dict[int, tuple[Tensor, Tensor]] = {}
 
     def __call__(self, images: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import accumulate, pairwise
 from typing import Protocol
 
@@ -57,7 +58,7 @@ class Augmentation:
 
     Example:
         >>> spec = Augment(flip="alternating", crop_padding=2)
-        >>> augment = Augmentation(spec, (1, 28, 28), torch.tensor([72.9]), torch.tensor([90.0]), "cpu", classes=10)
+        >>> augment = Augmentation(spec, (1, 28, 28), [72.9], [90.0], "cpu", classes=10)
         >>> draws = augment.draws(60, seed=0, epoch=3)
         >>> images = torch.zeros(4, 1, 28, 28, dtype=torch.uint8)
         >>> augment(images, draws[[7, 3, 20, 11]], epoch=3).shape
@@ -68,8 +69,8 @@ class Augmentation:
         self,
         spec: Augment,
         shape: tuple[int, int, int],
-        mean: Tensor,
-        std: Tensor,
+        mean: Sequence[float],
+        std: Sequence[float],
         device: torch.device | str,
         classes: int,
     ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -226,12 +226,14 @@ def _each(work: Callable[[Path], T], paths: Sequence[Path], description: str) ->
     remaining = iter(paths)
     chunks = iter(lambda: list(islice(remaining, min(CHUNK, -(-len(paths) // threads)))), [])
     with track(description, total=len(paths), unit="images") as advance, ThreadPoolExecutor(threads) as pool:
-        # A window of chunks, so that decoded images wait in memory for a moment only.
+        # A few chunks ahead, so that no thread waits, and decoded images wait in memory for a moment only.
+        waiting = deque(pool.submit(attempt_all, chunk) for chunk in islice(chunks, 2 * threads))
         try:
-            while window := list(islice(chunks, 2 * threads)):
-                for results in pool.map(attempt_all, window):
-                    yield from results
-                    advance(len(results))
+            while waiting:
+                results = waiting.popleft().result()
+                waiting.extend(pool.submit(attempt_all, chunk) for chunk in islice(chunks, 1))
+                yield from results
+                advance(len(results))
         finally:
             ended.set()  # or the pool would wait for every image that its threads have before them
 

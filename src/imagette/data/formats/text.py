@@ -13,6 +13,7 @@ from typing import IO, cast
 from imagette.core.console import track
 from imagette.core.errors import InputError
 from imagette.data.formats.files import printable
+from imagette.data.formats.gz import GZIP
 
 BLOCK = 1 << 22
 FIRST_LINES = 100  # in which a file must begin
@@ -96,7 +97,7 @@ def _opened(path: Path) -> Iterator[tuple[IO[bytes], Callable[[], int]]]:
     """Open a file, unpacking it if need be; give it, and the function that tells how far it is read."""
     try:
         with path.open("rb") as raw:
-            packed = raw.peek(2)[:2] == b"\x1f\x8b"
+            packed = raw.peek(2).startswith(GZIP)
             yield cast(IO[bytes], gzip.GzipFile(fileobj=raw) if packed else raw), raw.tell
     except EOFError as error:
         raise InputError(f"{printable(path)}: the gzip file is cut off", hint="get it again") from error

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
-from imagette.recipe.ranges import Growth, Share, ShareBelowOne, ShareBetween
+from imagette.recipe.ranges import Factor, Share, ShareBelowOne, ShareBetween
 from imagette.recipe.section import Section
 
 Monitor = Literal["train_loss", "train_accuracy", "val_loss", "val_accuracy"]
@@ -35,7 +35,7 @@ class SGD(Optimizer):
     """Share of the last step that is kept; 0 is plain gradient descent."""
     nesterov: bool = False
     """Step by the gradient and the momentum that it has just joined, a step ahead of plain momentum; needs momentum."""
-    norm_factor: Growth = 1.0
+    norm_factor: Factor = 1.0
     """What the rate is multiplied by for the biases and scales of normalisation layers, which bear a higher one: 64 in
     airbench (Jordan, 2024). Their decay counts by ``lr``."""
 
@@ -105,7 +105,7 @@ class Schedule(Section):
     """Epochs in which the rate climbs from near zero, so that early, random gradients do no harm."""
     restarts: tuple[PositiveInt, ...] = ()
     """Epochs at which the schedule starts anew (a second phase; ``imagette extend`` adds one)."""
-    restart_factor: Growth = 1.0
+    restart_factor: Factor = 1.0
     """At each restart, the rate that the schedule starts from is multiplied by this."""
 
     @model_validator(mode="after")
@@ -135,7 +135,7 @@ class Step(Endless):
     name: Literal["step"] = "step"
     every: PositiveInt = 25
     """Epochs between two reductions."""
-    gamma: Growth = 0.1
+    gamma: Factor = 0.1
     """What the rate is multiplied by."""
 
 
@@ -145,7 +145,7 @@ class MultiStep(Endless):
     name: Literal["multistep"] = "multistep"
     milestones: tuple[PositiveInt, ...] = (30, 80)
     """Epochs of the reductions, ascending."""
-    gamma: Growth = 0.1
+    gamma: Factor = 0.1
     """What the rate is multiplied by."""
 
     @model_validator(mode="after")

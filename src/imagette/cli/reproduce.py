@@ -49,7 +49,7 @@ def command(
     `imagette recipes list` names them.
 
     Stop it whenever you like: the same command goes on where it was, and does not train again what it has trained.
-    In a second terminal, it trains what the first one is not at.
+    In a second terminal, it trains the systems that the first one is not working on.
     """
     data = dict(map(_place, places))
     from imagette.articles.published import chosen, folder

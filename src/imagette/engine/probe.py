@@ -181,10 +181,8 @@ def step_seconds(recipe: Recipe, plan: Plan, shape: Shape, classes: int, module:
         generator = torch.Generator().manual_seed(0)
         pixels = torch.randint(0, 256, (recipe.train.batch_size, *shape), dtype=torch.uint8, generator=generator)
         labels = torch.randint(0, classes, (recipe.train.batch_size,), generator=generator).to(device)
-        channels = shape[0]
-        images = Normalize([0.0] * channels, [255.0] * channels, device)(
-            pixels.to(device, memory_format=plan.memory_format)
-        )
+        normalize = Normalize([0.0] * shape[0], [255.0] * shape[0], device)
+        images = normalize(pixels.to(device, memory_format=plan.memory_format))
         return min([_timed(step, choose, (images, labels, labels), number) for number in range(STEPS + 1)][1:])
 
 

@@ -27,7 +27,7 @@ def explained(detail: ErrorDetails, origins: Mapping[str, str]) -> str:
         ...     Recipe.model_validate({"data": {"name": "digits"}, "train": {"epochs": 0}})
         ... except ValidationError as error:
         ...     print(explained(error.errors()[0], {"train.epochs": "command line"}))
-        train.epochs (command line): received 0; input should be greater than 0
+        train.epochs (command line): received 0; input should be greater than or equal to 1
     """
     section, *rest = [str(part) for part in detail["loc"]] or [""]
     if section in COMPONENTS:
@@ -38,28 +38,28 @@ def explained(detail: ErrorDetails, origins: Mapping[str, str]) -> str:
     where = f"{key}{origin}: " if key else ""
     if section == "base":
         return f"{where}only a recipe file can have a base"
-    if detail["type"] == "extra_forbidden":
-        if homes := [] if rest else homes_of(section):
-            return f"{where}unknown key; did you mean {' or '.join(homes)}?"
-        return f"{where}unknown key; {suggestion(rest[0] if rest else section, _keys(detail, section, rest))}"
-    if detail["type"] == "union_tag_invalid":
-        context = detail["ctx"]
-        names = str(context["expected_tags"]).replace("'", "").split(", ")
-        return f"{key}.name: unknown {key} {context['tag']!r}; {suggestion(str(context['tag']), names)}"
-    if detail["type"] == "union_tag_not_found":
-        return f"{key}: name is missing"
-    if detail["type"] == "missing":
-        return f"{where}is missing"
-    if detail["type"] in ("model_type", "model_attributes_type"):
-        example = f"{section}.name={received}" if section in COMPONENTS else f"{section}.key=value"
-        return f"{where}received {received!r}; {section} is a section: write {example}"
-    if detail["type"] == "literal_error":
-        names = [word or number for word, number in re.findall(r"'([^']*)'|(\d+)", detail["ctx"]["expected"])]
-        return f"{where}received {received!r}; {suggestion(str(received), names)}"
-    if detail["type"] == "value_error":
-        return f"{where}{detail['msg'].removeprefix('Value error, ')}"
-    message = detail["msg"][0].lower() + detail["msg"][1:]
-    return f"{where}received {received!r}; {message}"
+    match detail["type"]:
+        case "extra_forbidden":
+            if homes := [] if rest else homes_of(section):
+                return f"{where}unknown key; did you mean {' or '.join(homes)}?"
+            return f"{where}unknown key; {suggestion(rest[0] if rest else section, _keys(detail, section, rest))}"
+        case "union_tag_invalid":
+            tag, names = detail["ctx"]["tag"], str(detail["ctx"]["expected_tags"]).replace("'", "").split(", ")
+            return f"{key}.name: unknown {key} {tag!r}; {suggestion(str(tag), names)}"
+        case "union_tag_not_found":
+            return f"{key}: name is missing"
+        case "missing":
+            return f"{where}is missing"
+        case "model_type" | "model_attributes_type":
+            example = f"{section}.name={received}" if section in COMPONENTS else f"{section}.key=value"
+            return f"{where}received {received!r}; {section} is a section: write {example}"
+        case "literal_error":
+            names = [word or number for word, number in re.findall(r"'([^']*)'|(\d+)", detail["ctx"]["expected"])]
+            return f"{where}received {received!r}; {suggestion(str(received), names)}"
+        case "value_error":
+            return f"{where}{detail['msg'].removeprefix('Value error, ')}"
+        case _:
+            return f"{where}received {received!r}; {detail['msg'][0].lower()}{detail['msg'][1:]}"
 
 
 def homes_of(key: str) -> list[str]:

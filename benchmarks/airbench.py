@@ -124,7 +124,10 @@ def compare(asked: argparse.Namespace) -> None:
             "airbench needs an NVIDIA GPU, and torch finds none here",
             hint="run this on a machine with one, and torch built for CUDA; speedrun.py measures our side on a CPU",
         )
-    journals = {name: record.Journal("airbench", name, words=words[name], file=sha256(files[name])) for name in names}
+    journals = {
+        name: record.Journal("airbench", name, recipe=recipe.model_dump(mode="json"), file=sha256(files[name]))
+        for name, recipe in ((name, Recipe.load(words[name][0], words[name][1:])) for name in names)
+    }
     results = [measure(name, files[name], words[name], asked.n, journals[name]) for name in names]
     summary(results)
     if asked.save or set(names) == set(CASES):
@@ -303,9 +306,8 @@ def mean_interval(values: Sequence[float]) -> tuple[float, float]:
     """Give the 95 % interval of a mean, by Student's t."""
     from scipy.stats import t  # here: it takes 0.7 s to import, and the sides need it not
 
-    error = statistics.stdev(values) / math.sqrt(len(values))
-    low, high = t.interval(0.95, len(values) - 1, statistics.mean(values), error)
-    return float(low), float(high)
+    reach = float(t.ppf(0.975, len(values) - 1)) * statistics.stdev(values) / math.sqrt(len(values))
+    return statistics.mean(values) - reach, statistics.mean(values) + reach
 
 
 def ratio_of_medians(ours: Sequence[float], theirs: Sequence[float]) -> tuple[float, float, float]:

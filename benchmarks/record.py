@@ -18,6 +18,7 @@ from typing import Any
 import torch
 
 from imagette.bench.row import commit
+from imagette.core.files import atomic_write
 from imagette.engine.device import describe
 
 RESULTS = Path(__file__).parent / "results"
@@ -73,6 +74,8 @@ def save(question: str, results: list[dict[str, Any]], some: Sequence[str] = (),
 class Journal(list[dict[str, Any]]):
     """Rows of a measurement that takes long, on the disk as they come: one that was stopped goes on after them.
 
+    One process at a time measures the same.
+
     Args:
         parts: what names the file.
         about: what the rows depend on, besides code and machine: where any of it is another one, all are measured
@@ -87,7 +90,7 @@ class Journal(list[dict[str, Any]]):
         kept = whole[1:] if whole[:1] == [f"{head}\n"] else []
         super().__init__(map(json.loads, kept))
         JOURNALS.mkdir(parents=True, exist_ok=True)
-        self.file.write_text("".join([f"{head}\n", *kept]))
+        atomic_write(self.file, "".join([f"{head}\n", *kept]))
         if self:
             print(f"going on after {len(self)} of them: benchmarks/results/unfinished/{self.file.name}", flush=True)
 
@@ -99,7 +102,7 @@ class Journal(list[dict[str, Any]]):
 
     def close(self) -> None:
         """Delete the file: all is measured."""
-        self.file.unlink()
+        self.file.unlink(missing_ok=True)
 
 
 def code() -> str:

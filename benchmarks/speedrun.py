@@ -100,7 +100,7 @@ def main() -> None:
     parser.add_argument("--child", type=int, nargs="+", metavar="SEED", help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.child:
-        train_all([recipe_of(asked.recipe, asked.cifar10, seed) for seed in asked.child])
+        train_all([recipe_of(asked.recipe, asked.cifar10, seed) for seed in asked.child], asked.warm)
         return
     if bool(asked.recipe) != (asked.target is not None) or (asked.recipe and asked.cases):
         parser.error("--recipe and --target go together, in place of cases")
@@ -113,7 +113,8 @@ def main() -> None:
         cases = {asked.recipe[0]: Case(asked.target, tuple(asked.recipe))}
     results, journals, line = [], list[record.Journal](), record.table(COLUMNS)
     for name, case in cases.items():
-        about = {"recipe": case.recipe, "warm": asked.warm, "cifar10": asked.cifar10}
+        recipe = recipe_of(case.recipe, asked.cifar10, FIRST_SEED).model_dump(mode="json")
+        about = {"recipe": recipe, "warm": asked.warm}
         journal = record.Journal("speedrun", name, f"{case.target:g}", **about)
         try:
             row = measure(name, case, asked, journal)
@@ -178,10 +179,10 @@ def train_warm(case: Case, asked: argparse.Namespace, seeds: Sequence[int], rows
     """Time one process as a whole; train with all seeds in another one."""
     if not rows:
         started = time.perf_counter()
-        deque(child(case, seeds[:1], asked.cifar10))
+        deque(child(case, seeds[:1], asked.cifar10), maxlen=0)
         rows.append({"process": time.perf_counter() - started})
     if left := seeds[len(rows) - 1 :]:
-        for run in child(case, left, asked.cifar10):
+        for run in child(case, left, asked.cifar10, warm=True):
             rows.append({"run": run})
 
 
@@ -205,9 +206,9 @@ def extrapolated(case: Case, seconds: Sequence[float]) -> dict[str, Any]:
     return {"seconds": statistics.mean(seconds) * case.epochs, "epochs": case.epochs, **measured}
 
 
-def child(case: Case, seeds: Sequence[int], cifar10: str) -> Iterator[dict[str, Any]]:
-    """Train in a process of its own, with one seed or, warm, with several; give what it says as it says it."""
-    words = [*map(str, seeds), "--cifar10", cifar10, "--recipe", *case.recipe]
+def child(case: Case, seeds: Sequence[int], cifar10: str, warm: bool = False) -> Iterator[dict[str, Any]]:
+    """Train in a process of its own, which may warm up before; give what it says as it says it."""
+    words = [*map(str, seeds), *(["--warm"] if warm else []), "--cifar10", cifar10, "--recipe", *case.recipe]
     with subprocess.Popen([sys.executable, __file__, "--child", *words], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         yield from map(json.loads, process.stdout)
@@ -222,10 +223,10 @@ def recipe_of(words: Sequence[str], cifar10: str, seed: int) -> Recipe:
     return Recipe.load(target, [*changes, *path, f"train.seed={seed}", "train.keep=last"])
 
 
-def train_all(recipes: Sequence[Recipe]) -> None:
-    """Train with recipes that differ in their seeds; print a line for each. Several are trained warm."""
+def train_all(recipes: Sequence[Recipe], warm: bool) -> None:
+    """Train with recipes that differ in their seeds, after a warm-up or without; print a line for each."""
     splits, workshop, plan = data.load(recipes[0].data), Workshop(), None
-    if len(recipes) > 1:
+    if warm:
         plan = probe.decided(recipes[0], splits.train)
         for _ in range(WARM_UPS):
             trained(recipes[0], replace(splits, train=randomly_labelled(splits.train)), workshop, plan)

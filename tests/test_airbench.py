@@ -179,6 +179,7 @@ def test_ratio_and_mean_have_intervals() -> None:
     assert ratio == 2.1
     assert 1.9 < low < ratio <= high < 2.3
     assert airbench.mean_interval([0.93, 0.94, 0.95]) == pytest.approx((0.94 - 0.02484, 0.94 + 0.02484), abs=1e-5)
+    assert airbench.mean_interval([0.94, 0.94]) == (0.94, 0.94)
 
 
 def test_without_a_gpu_it_says_so(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -19,6 +21,7 @@ def speedrun(repository: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_recipe_of_ones_own_is_timed_to_an_accuracy(repository: Path) -> None:
+    (record.JOURNALS / "speedrun-digits-0.5.jsonl").unlink(missing_ok=True)
     done = speedrun(repository, "--target", "0.5", "--seeds", "2", "--recipe", "digits", "train.epochs=3")
     assert done.returncode == 0, done.stderr
     _, line = done.stdout.splitlines()
@@ -33,10 +36,11 @@ def test_a_killed_measurement_goes_on_after_the_seeds_that_it_has(repository: Pa
     journal = record.JOURNALS / "speedrun-digits-0.25.jsonl"
     journal.unlink(missing_ok=True)
     program = repository / "benchmarks" / "speedrun.py"
-    with subprocess.Popen([sys.executable, program, *words], stdout=subprocess.DEVNULL) as process:
+    command = [sys.executable, program, *words]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True) as process:
         while process.poll() is None and not (journal.exists() and journal.read_text().count("\n") > 1):
             time.sleep(0.05)
-        process.kill()
+        os.killpg(process.pid, signal.SIGKILL)
     head, first, *_ = journal.read_text().splitlines()
     noted = json.loads(first)
     noted["run"]["accuracy"] = 30.0  # so that the mean tells whether this row was taken
@@ -56,13 +60,15 @@ def test_rows_of_other_code_or_of_another_recipe_are_measured_anew(
     record.Journal("speedrun", "a4", recipe="a4").append({"run": 1})
     assert list(record.Journal("speedrun", "a4", recipe="a4")) == [{"run": 1}]
     assert not record.Journal("speedrun", "a4", recipe="a4 train.epochs=2")
+    record.Journal("speedrun", "a4", recipe="a4").append({"run": 1})
+    monkeypatch.setattr(record, "code", lambda: "changed")
     assert not record.Journal("speedrun", "a4", recipe="a4")
 
 
 def test_seeds_that_share_a_process_are_those_of_processes_of_their_own(repository: Path) -> None:
-    words = ("--child", "100", "101", "--recipe", "digits", "train.epochs=3", "train.threads=1")
-    warm = [json.loads(line) for line in speedrun(repository, *words).stdout.splitlines()]
-    (cold,) = [json.loads(line) for line in speedrun(repository, "--child", *words[2:]).stdout.splitlines()]
+    words = ("101", "--recipe", "digits", "train.epochs=3", "train.threads=1")
+    warm = [json.loads(line) for line in speedrun(repository, "--warm", "--child", "100", *words).stdout.splitlines()]
+    (cold,) = [json.loads(line) for line in speedrun(repository, "--child", *words).stdout.splitlines()]
     assert len(warm) == 2
     assert warm[1]["accuracy"] == cold["accuracy"]
     assert 0 < warm[1]["training"] <= warm[1]["with_data"]

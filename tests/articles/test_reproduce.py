@@ -203,15 +203,28 @@ def test_a_run_without_its_history_does_not_keep_back_the_others(large_digits: d
     assert names(tmp_path) == ["a1-2-1", "a1-3-1"]
 
 
-def test_a_history_that_ends_before_the_weights_that_were_kept_is_said(
-    large_digits: dict[str, str], tmp_path: Path
+@pytest.mark.parametrize("name", ["a4", "a1-3"])  # the best weights are kept, or the last ones
+def test_a_history_that_has_lost_an_epoch_is_said(large_digits: dict[str, str], tmp_path: Path, name: str) -> None:
+    reproduce([name], epochs=2, data=large_digits, runs=tmp_path, progress=False)
+    file = tmp_path / f"{name}-1" / "metrics.csv"
+    file.write_text("".join(file.read_text().splitlines(keepends=True)[:2]))
+    with pytest.raises(InputError, match=r"(?s)1 of the trainings.*metrics.csv: missing, or without all of its 2 ep"):
+        reproduce([name], epochs=2, data=large_digits, runs=tmp_path, progress=False)
+
+
+@pytest.mark.parametrize(("second", "epochs"), [("a0-corrected", 1), ("a2-2", 7)])
+def test_a_training_that_serves_two_systems_is_waited_for(
+    large_digits: dict[str, str], tmp_path: Path, second: str, epochs: int
 ) -> None:
-    reproduce(["a4"], epochs=2, data=large_digits, runs=tmp_path, progress=False)
-    run = imagette.load(tmp_path / "a4-1")
-    file = run.path / "metrics.csv"
-    file.write_text("".join(file.read_text().splitlines(keepends=True)[: run.summary["best_epoch"]]))
-    with pytest.raises(InputError, match=r"(?s)1 of the trainings.*a4: .*metrics.csv: missing, or without the epoch"):
-        reproduce(["a4"], epochs=2, data=large_digits, runs=tmp_path, progress=False)
+    images = large_digits["fashion-mnist"]
+    whole = imagette.Recipe.load("a0").replace(**{"train.epochs": 1, "data.path": images})
+    first = whole if second == "a0-corrected" else phases(images)[0]
+    events = imagette.stream(first, runs=tmp_path)
+    next(events)
+    with pytest.raises(InputError, match=r"another process is training .*, which serves here too"):
+        reproduce([second], epochs=epochs, data=large_digits, runs=tmp_path, progress=False)
+    events.close()  # type: ignore[attr-defined]
+    assert len(names(tmp_path)) == 1
 
 
 def test_images_that_were_replaced_are_not_given_an_old_figure(large_digits: dict[str, str], tmp_path: Path) -> None:

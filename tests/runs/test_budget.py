@@ -64,9 +64,9 @@ def test_where_no_epoch_fits_a_part_of_the_images_is_taken() -> None:
 
 def test_a_part_of_the_images_holds_all_classes() -> None:
     recipe = imagette.Recipe.load("digits", ["train.batch_size=64"])
-    assert scaled(recipe, COSTS, images=6400, seconds=2 + 0.2, classes=50).data.limit == 128
+    assert scaled(recipe, COSTS, images=6400, seconds=2 + 0.2, classes=128).data.limit == 128
     with pytest.raises(InputError, match="the budget is too short"):
-        scaled(recipe, COSTS, images=6400, seconds=2 + 0.2, classes=100)
+        scaled(recipe, COSTS, images=6400, seconds=2 + 0.2, classes=129)
 
 
 def test_what_counts_in_epochs_keeps_its_share(alone) -> None:

@@ -313,7 +313,7 @@ def test_other_epochs_that_are_refused_change_nothing(tmp_path: Path) -> None:
     spec = imagette.Recipe.load(str(images), [*QUICK, "train.epochs=3", "schedule.name=constant"])
     path = stopped_after(1, spec, tmp_path / "runs")
     images.rename(tmp_path / "elsewhere.npz")
-    with pytest.raises(InputError):
+    with pytest.raises(InputError, match=r"own\.npz"):
         imagette.resume(path, epochs=2, progress=False)
     (tmp_path / "elsewhere.npz").rename(images)
     assert imagette.resume(path, progress=False).summary["epochs"] == 3

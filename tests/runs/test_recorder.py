@@ -73,6 +73,9 @@ def test_a_row_without_its_numbers_is_left_out(tmp_path: Path, number: str) -> N
     file.write_text("\n".join([head, first, number + second.removeprefix("2"), ""]))
     Recorder(tmp_path, epoch=1, step=20)
     assert [row["epoch"] for row in read_rows(file)] == ["1"]
+    file.write_text("\n".join([head, number + second.removeprefix("2"), first, ""]))
+    with pytest.raises(InputError, match="damaged: row 1"):
+        read_rows(file)
 
 
 def test_a_row_torn_within_its_last_number_is_not_taken_for_whole(tmp_path: Path) -> None:

@@ -138,6 +138,8 @@ def _measured(recipe: Recipe, root: Path, progress: bool) -> Measured:
     for run in runs:
         # Without validation images, how a net is measured changes nothing of how it is trained.
         alike = not recipe.data.validation and _differ_only(recipe, run.recipe, IN_NAME_ONLY + MEASURING_ONLY)
+        if alike:
+            _refuse_if_held(run)
         if alike and _finished(run):
             same_images = recipe.replace(**{"data.division": run.recipe.data.division})
             return _read(run, Run(run.path, recipe=same_images).test())
@@ -163,11 +165,21 @@ def _second_phase(recipe: Recipe, runs: list[Run], progress: bool) -> Run | None
     )
     more = recipe.train.epochs - first.train.epochs
     for run in runs:
-        ended = _finished(run) and _differ_only(first, run.recipe, IN_NAME_ONLY)
-        whole = ended and run.summary["epochs"] == first.train.epochs  # and was not ended before, with --finish
+        if not _differ_only(first, run.recipe, IN_NAME_ONLY):
+            continue
+        _refuse_if_held(run)
+        # One that was ended before, with --finish, is none.
+        whole = _finished(run) and run.summary["epochs"] == first.train.epochs
         if whole and checkpoint.load_latest(run.folder.checkpoints):
             return fit.extend(run.path, more, factor=schedule.restart_factor, progress=progress)
     return None
+
+
+def _refuse_if_held(run: Run) -> None:
+    if run.folder.is_held():
+        raise InputError(
+            f"another process is training {run.path}, which serves here too", hint="wait for it to end, or stop it"
+        )
 
 
 def _runs(root: Path) -> Iterator[Run]:

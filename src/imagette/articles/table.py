@@ -63,19 +63,18 @@ class Measured:
             InputError: when a page or a table of the run is missing or damaged.
         """
         summary, environment, history = run.summary, run.environment, run.history
-        best = [row for row in history if row["epoch"] == summary["best_epoch"]]
-        measured = best if summary["kept"] == "best" else history[-1:]
-        if not measured:
+        if [row["epoch"] for row in history] != [*range(1, summary["epochs"] + 1)]:
             raise InputError(
-                f"{run.path / 'metrics.csv'}: missing, or without the epoch of the weights",
+                f"{run.path / 'metrics.csv'}: missing, or without all of its {summary['epochs']} epochs",
                 hint="restore it from a copy, or remove the run's folder: it is then trained anew",
             )
+        measured = history[summary["best_epoch"] - 1 if summary["kept"] == "best" else -1]
         plan, test = environment["plan"], test or summary["test"]
         recalls = [(row["name"], row["recall"]) for row in test["per_class"] if row["recall"] is not None]
         figures = {
             "test": _short(test),
             **({"validation": _short(summary["validation"])} if summary["validation"] else {}),
-            "train": {"accuracy": measured[0]["train_accuracy"], "n": summary["data"]["train"]},
+            "train": {"accuracy": measured["train_accuracy"], "n": summary["data"]["train"]},
         }
         columns = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
         return cls(

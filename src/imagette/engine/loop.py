@@ -73,7 +73,7 @@ class Training:
         module: nn.Module | None = None,
     ) -> None:
         self.recipe, self.images, self.validation = recipe, train, validation
-        self.custom = module is not None or recipe.model.name == "custom"  # a module of their own
+        self.custom = module is not None or recipe.model.name == "custom"  # a module of the user's own
         self.plan = plan or Plan.make(recipe, len(train), train.images)
         if recipe.train.drop_last and len(train) < recipe.train.batch_size:
             raise InputError(
@@ -146,7 +146,7 @@ class Training:
         dropout_seed = seed_of(spec.seed, DROPOUT)
         # torch.manual_seed would also note its caller's stack for devices that were never started: 0.1 ms a step.
         seeds: list[Callable[[int], object]] = [torch.cuda.manual_seed] if on_gpu else []
-        if self.custom or not seeds:  # a module of their own may draw on the CPU wherever it computes
+        if self.custom or not seeds:  # a module of the user's own may draw on the CPU wherever it computes
             seeds.append(torch.default_generator.manual_seed)
         freeze_stem = getattr(self.recipe.model, "freeze_stem", 0)
         models.train(self.module, stem=not 0 < freeze_stem <= progress.epoch, frozen=self.frozen)

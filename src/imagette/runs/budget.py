@@ -67,7 +67,7 @@ def within_budget(target: str | os.PathLike[str], seconds: float, overrides: Seq
             break
         chosen, costs = recipe, dearer
     whole = splits.validation is not None and splits.limited == len(splits.train)
-    classes = len(splits.train.classes)
+    classes = sum(count > 0 for count in splits.train.counts().values())
     return scaled(chosen, costs, splits.limited, end - time.perf_counter(), asked, whole, classes)
 
 
@@ -89,7 +89,7 @@ def scaled(
         seconds: from the loaded images to the last figure.
         asked: keys that the user has set, and that stay as they are.
         whole: validation images come from a set of their own, which no limit makes smaller.
-        classes: of which each needs an image to learn from and, maybe, one to validate by.
+        classes: that have images; each needs one of them at least.
 
     Raises:
         InputError: when not even a batch fits, or not every class.
@@ -103,7 +103,7 @@ def scaled(
     beside = costs.epoch - costs.training if whole else 0.0
     limit = int((seconds - costs.fixed - beside) / (costs.epoch - beside) * images)
     epochs = int(min(affordable, MOST * recipe.train.epochs))
-    if limit < min(max(recipe.train.batch_size, 2 * classes), images) or (not epochs and "data.limit" in asked):
+    if limit < min(max(recipe.train.batch_size, classes), images) or (not epochs and "data.limit" in asked):
         raise InputError(
             f"the budget is too short: when the images are loaded, {max(seconds, 0):.1f} s of it are left, preparing "
             f"and testing take {costs.fixed:.1f} s, and an epoch {costs.epoch:.1f} s",

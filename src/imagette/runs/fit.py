@@ -224,9 +224,10 @@ def _resumed(folder: RunFolder, epochs: int | None, finish: bool, model: nn.Modu
         if epochs is not None and training.progress.early:
             training.progress.go_on()
         clock.split("prepare")
+        session = Session(run, splits, training, clock.seconds)
         if epochs is not None:  # which nothing stands against
             folder.write_recipe(recipe)
-        yield from Session(run, splits, training, clock.seconds).events(test_now=finish)
+        yield from session.events(test_now=finish)
 
 
 def _extended(

@@ -73,7 +73,7 @@ def read_rows(file: Path) -> list[dict[str, str]]:
     """Read a table's whole rows; a torn last one is left out, a missing file has none.
 
     Raises:
-        InputError: when its columns are others.
+        InputError: when its columns are others, or another row than the last is damaged.
     """
     if not file.is_file():
         return []
@@ -83,11 +83,15 @@ def read_rows(file: Path) -> list[dict[str, str]]:
         raise InputError(
             f"{file}: damaged: its first line should be {','.join(columns)}", hint="restore it from a copy"
         )
-    return [
-        row
-        for row in csv.DictReader(line for line in lines if line.endswith("\n"))
-        if None not in row and None not in row.values() and row["epoch"].isdecimal() and row["step"].isdecimal()
-    ]
+    rows = list(csv.DictReader(line for line in lines if line.endswith("\n")))
+    torn = [number for number, row in enumerate(rows) if not _is_whole(row)]
+    if torn and torn[0] < len(rows) - 1:
+        raise InputError(f"{file}: damaged: row {torn[0] + 1} after its first line", hint="restore it from a copy")
+    return rows[: torn[0]] if torn else rows
+
+
+def _is_whole(row: dict[str, str]) -> bool:
+    return None not in row and None not in row.values() and row["epoch"].isdecimal() and row["step"].isdecimal()
 
 
 def typed(row: dict[str, str]) -> dict[str, Any]:

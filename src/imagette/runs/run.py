@@ -37,7 +37,7 @@ class Run:
     Args:
         path: its folder, or its name under ``runs/``.
         module: your own model, where the recipe's is ``custom`` without a factory.
-        recipe: by whose ``[evaluate]`` and ``traps.test_without_eval`` it is measured, in place of the run's own.
+        recipe: in place of the run's own, by which images, model and measuring are decided.
 
     Raises:
         InputError: when there is no run, or one that a newer version wrote.

@@ -6,7 +6,7 @@ import os
 import warnings
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -227,8 +227,9 @@ def _each(work: Callable[[Path], T], paths: Sequence[Path], description: str) ->
     chunks = iter(lambda: list(islice(remaining, min(CHUNK, -(-len(paths) // threads)))), [])
     with track(description, total=len(paths), unit="images") as advance, ThreadPoolExecutor(threads) as pool:
         # A few chunks ahead, so that no thread waits, and decoded images wait in memory for a moment only.
-        waiting = deque(pool.submit(attempt_all, chunk) for chunk in islice(chunks, 2 * threads))
+        waiting = deque[Future[list[T | InputError]]]()
         try:
+            waiting.extend(pool.submit(attempt_all, chunk) for chunk in islice(chunks, 2 * threads))
             while waiting:
                 results = waiting.popleft().result()
                 waiting.extend(pool.submit(attempt_all, chunk) for chunk in islice(chunks, 1))

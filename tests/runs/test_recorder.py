@@ -78,6 +78,17 @@ def test_a_row_without_its_numbers_is_left_out(tmp_path: Path, number: str) -> N
         read_rows(file)
 
 
+def test_a_training_goes_on_before_what_a_power_cut_has_spoiled(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path)
+    for number in range(1, 5):
+        recorder.record(epoch(number))
+    file = tmp_path / "metrics.csv"
+    head, *rows = file.read_text().splitlines()
+    file.write_text("\n".join([head, *rows[:2], "\x01" * 9, rows[3], ""]))
+    Recorder(tmp_path, epoch=2, step=20).record(epoch(3))
+    assert file.read_text().splitlines() == [head, *rows[:3]]
+
+
 def test_a_row_torn_within_its_last_number_is_not_taken_for_whole(tmp_path: Path) -> None:
     Recorder(tmp_path).record(logged(5))
     file = tmp_path / "steps.csv"

@@ -6,6 +6,7 @@ import csv
 import io
 import os
 from dataclasses import asdict, fields
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ class Recorder:
         done = {"metrics.csv": ("epoch", epoch), "steps.csv": ("step", step)}
         for name, columns in _FILES.values():
             counter, last = done[name]
-            rows = [row for row in read_rows(folder / name) if int(row[counter]) <= last]
+            rows = [row for row in read_rows(folder / name, cut=True) if int(row[counter]) <= last]
             atomic_write(folder / name, _lines([columns, *([row[c] for c in columns] for row in rows)]))
 
     def record(self, event: Event) -> None:
@@ -69,11 +70,15 @@ class Recorder:
                 raise write_fault(self.folder / name, error) from error
 
 
-def read_rows(file: Path) -> list[dict[str, str]]:
+def read_rows(file: Path, cut: bool = False) -> list[dict[str, str]]:
     """Read a table's whole rows; a torn last one is left out, a missing file has none.
 
+    Args:
+        file: the table.
+        cut: end before the first damaged row: a power cut may spoil all that no checkpoint has made durable.
+
     Raises:
-        InputError: when its columns are others, or another row than the last is damaged.
+        InputError: when its columns are others, or, without ``cut``, another row than the last is damaged.
     """
     if not file.is_file():
         return []
@@ -84,10 +89,10 @@ def read_rows(file: Path) -> list[dict[str, str]]:
             f"{file}: damaged: its first line should be {','.join(columns)}", hint="restore it from a copy"
         )
     rows = list(csv.DictReader(line for line in lines if line.endswith("\n")))
-    torn = [number for number, row in enumerate(rows) if not _is_whole(row)]
-    if torn and torn[0] < len(rows) - 1:
-        raise InputError(f"{file}: damaged: row {torn[0] + 1} after its first line", hint="restore it from a copy")
-    return rows[: torn[0]] if torn else rows
+    whole = list(takewhile(_is_whole, rows))
+    if len(whole) < len(rows) - 1 and not cut:
+        raise InputError(f"{file}: damaged: row {len(whole) + 1} after its first line", hint="restore it from a copy")
+    return whole
 
 
 def _is_whole(row: dict[str, str]) -> bool:

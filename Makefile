@@ -2,6 +2,7 @@
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+LOWEST_PYTHON ?= python3.11
 BIN := .venv/bin
 RUNTIME := .venv/.runtime-installed
 DEV := .venv/.dev-installed
@@ -50,10 +51,10 @@ test-lowest: $(LOWEST)
 
 $(LOWEST): pyproject.toml constraints.txt scripts/lowest.py
 	@echo "Installing the oldest versions into .venv-lowest"
-	@$(PYTHON) -m venv .venv-lowest
+	@$(LOWEST_PYTHON) -m venv .venv-lowest
 	@$(PYTHON) scripts/lowest.py > .venv-lowest/constraints.txt
-	@PIP_CONSTRAINT=.venv-lowest/constraints.txt .venv-lowest/bin/pip install --quiet --editable '.[pandas]' \
-		hypothesis import-linter pytest pytest-timeout pytest-xdist
+	@PIP_CONSTRAINT=.venv-lowest/constraints.txt .venv-lowest/bin/pip install --quiet --editable . \
+		hatchling hypothesis import-linter pandas pytest pytest-timeout pytest-xdist
 	@touch $@
 
 check: $(DEV)

@@ -48,9 +48,8 @@ from imagette.engine.loop import Training
 from imagette.engine.plan import Plan
 from imagette.recipe.schema import Recipe
 from worker import answers, working
-from workshop import WARM_UPS, Workshop, randomly_labelled
+from workshop import FIRST_SEED, WARM_UPS, Workshop, randomly_labelled
 
-FIRST_SEED = 100  # the tuning used the first few
 OURS, THEIRS = SIDES = "ours", "airbench"
 CLONE = "git clone https://github.com/KellerJordan/cifar10-airbench, and give its folder: --airbench cifar10-airbench"
 WHOLE = ("data.validation=0", "train.keep=last")  # all training images, as airbench

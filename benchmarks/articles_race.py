@@ -27,6 +27,7 @@ import record
 from imagette import models
 from imagette.bench.nets import CLASSES, COLOUR, GRAY
 from imagette.bench.timing import MOST_IMAGES, Work, in_turns, random_images, through_the_engine
+from imagette.core.shape import Shape
 from imagette.data.imageset import ImageSet
 from imagette.engine import device as devices
 from imagette.engine import probe
@@ -40,7 +41,7 @@ class Case:
     """A system: its recipe, its images, the article's loader processes, and the steps of a round."""
 
     recipe: str
-    shape: tuple[int, int, int]
+    shape: Shape
     workers: int
     steps: int
     from_table: bool = False  # A2 reads a table into one array of floats; the others open images

@@ -38,10 +38,8 @@ def bare_arithmetic(training: Training, case: Net) -> Work:
     plan = training.plan
     module = Training(training.recipe, training.images, None, plan).module.train()
     optimizer = optim.build(module, training.recipe.optim)
-    update, parameters = (
-        bare_step(optimizer),
-        list(module.parameters()),
-    )  # the engine's own: what is measured is what else it adds
+    update = bare_step(optimizer)  # the engine's own: what is measured is what else it adds
+    parameters = list(module.parameters())
     images = torch.randn(case.batch, *case.shape, device=plan.device).contiguous(memory_format=plan.memory_format)
     labels = torch.randint(0, 10, (case.batch,), device=plan.device)
     lowered = plan.dtype != torch.float32

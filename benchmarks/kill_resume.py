@@ -55,7 +55,6 @@ PATIENCE = 300.0  # seconds for a process that does not end
 class Outcome:
     """What became of one disturbed run: where the kills fell, and what differs from the undisturbed one."""
 
-    moment: str
     kills: tuple[str, ...]
     differences: tuple[str, ...]
 
@@ -65,9 +64,9 @@ class Outcome:
         return not self.differences
 
 
-def undisturbed_run(root: Path, recipe: Sequence[str] = RECIPE) -> Path:
+def undisturbed_run(root: Path) -> Path:
     """Train to the end in a process of its own; give the run's folder."""
-    _to_the_end("train", *recipe, "--runs", str(root), "--quiet")
+    _to_the_end("train", *RECIPE, "--runs", str(root), "--quiet")
     return _newest(root)
 
 
@@ -99,7 +98,7 @@ def disturbed_run_equals(undisturbed: Path, root: Path, moment: str, seed: int =
         _to_the_end("resume", str(_newest(root)), "--quiet")
     else:
         _to_the_end(*train)
-    return Outcome(moment, tuple(landed), tuple(differences(undisturbed, _newest(root))))
+    return Outcome(tuple(landed), tuple(differences(undisturbed, _newest(root))))
 
 
 def differences(a: Path, b: Path) -> list[str]:

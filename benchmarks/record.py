@@ -19,7 +19,7 @@ import torch
 
 from imagette.bench.row import commit
 from imagette.core.files import atomic_write
-from imagette.engine.device import describe
+from imagette.engine.device import describe, recorded
 
 RESULTS = Path(__file__).parent / "results"
 JOURNALS = RESULTS / "unfinished"  # which git ignores
@@ -64,8 +64,8 @@ def save(question: str, results: list[dict[str, Any]], some: Sequence[str] = (),
         facts: what else the file shall hold.
     """
     machine, plan = describe(), results[0]["plan"]
-    processor = f"{machine['cpu']['name']} {machine['cpu']['instructions']}"
-    hardware = machine["gpus"][0]["name"] if plan["device"].startswith("cuda") else processor
+    chip = recorded(machine, plan["device"])
+    hardware = f"{chip['name']} {chip.get('instructions', '')}".strip()  # a GPU's name says all
     precisions = sorted({row["plan"]["precision"] for row in results})
     parts = [question, *some, hardware, f"{plan['threads']}threads", f"torch{torch.__version__}", *precisions]
     return write(parts, {**facts, "machine": machine, "results": results})

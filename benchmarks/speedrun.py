@@ -37,11 +37,10 @@ from imagette.engine import probe
 from imagette.engine.loop import Training
 from imagette.engine.plan import Plan
 from imagette.recipe.schema import Recipe
-from workshop import WARM_UPS, Workshop, randomly_labelled
+from workshop import FIRST_SEED, WARM_UPS, Workshop, randomly_labelled
 
 Rows = MutableSequence[dict[str, Any]]
 WARM = 10  # steps
-FIRST_SEED = 100  # the tuning used the first few
 COLUMNS = {
     "case": "<24",
     "target": ">8.2%",
@@ -86,8 +85,8 @@ CASES = {
 }
 
 
-def main() -> None:
-    """Measure, print a table, write the rows."""
+def arguments() -> argparse.Namespace:
+    """Read the command line, and refuse what does not go together."""
     parser = argparse.ArgumentParser(description="Time to an accuracy: the articles', or one of your choice.")
     parser.add_argument("cases", nargs="*", choices=[*CASES, []], help="default: all")
     parser.add_argument("--recipe", nargs="+", metavar="WORD", help="in place of the cases: a recipe, and what differs")
@@ -100,14 +99,22 @@ def main() -> None:
     parser.add_argument("--child", type=int, nargs="+", metavar="SEED", help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.child:
-        train_all([recipe_of(asked.recipe, asked.cifar10, seed) for seed in asked.child], asked.warm)
-        return
+        return asked
     if bool(asked.recipe) != (asked.target is not None) or (asked.recipe and asked.cases):
         parser.error("--recipe and --target go together, in place of cases")
     if asked.warm and not asked.recipe:
         parser.error("--warm goes with --recipe: the articles' own way is timed between the processes of the cases")
     if asked.seeds < 2 or asked.epochs_measured < 1:
         parser.error("a test of the mean needs --seeds 2 or more, an extrapolation --epochs-measured 1 or more")
+    return asked
+
+
+def main() -> None:
+    """Measure, print a table, write the rows."""
+    asked = arguments()
+    if asked.child:
+        train_all([recipe_of(asked.recipe, asked.cifar10, seed) for seed in asked.child], asked.warm)
+        return
     cases = {name: CASES[name] for name in asked.cases or CASES}
     if asked.recipe:
         cases = {asked.recipe[0]: Case(asked.target, tuple(asked.recipe))}

@@ -15,6 +15,7 @@ from imagette.data.imageset import ImageSet
 from imagette.engine import nets
 from imagette.engine.plan import Plan
 
+FIRST_SEED = 100  # the tuning used the first few
 WARM_UPS = 2  # trainings, as airbench
 
 

@@ -13,7 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, PercentFormatter
 
-from imagette.report.plots import INK, STYLE, TRAIN, VALIDATION, write
+from imagette.report.pictures import write
+from imagette.report.plots import INK, STYLE, TRAIN, VALIDATION
 from results import Page, plan_text
 
 OURS, OTHERS, FAINT = TRAIN, VALIDATION, "#bbbbbb"

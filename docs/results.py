@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from imagette.engine.device import recorded
+
 DOCS = Path(__file__).parent
 RESULTS = DOCS.parent / "benchmarks" / "results"
 WORDS = tomllib.loads((DOCS / "benchmarks.toml").read_text(encoding="utf-8"))
@@ -30,10 +32,8 @@ class Page:
     @property
     def hardware(self) -> str:
         """What computed: a GPU, or the processor, by whose instructions those of one name differ."""
-        machine = self.facts["machine"]
-        on_gpu = any(row["plan"]["device"].startswith("cuda") for row in self.rows)
-        processor = f"{machine['cpu']['name']} ({machine['cpu']['instructions']})"
-        return str(machine["gpus"][0]["name"]) if on_gpu else processor
+        chip = recorded(self.facts["machine"], self.rows[0]["plan"]["device"] if self.rows else "cpu")
+        return f"{chip['name']} ({chip['instructions']})" if "instructions" in chip else str(chip["name"])
 
     def label(self, tongue: str) -> str:
         """Name hardware and plan: what tells one table of a question from another."""

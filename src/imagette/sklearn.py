@@ -24,7 +24,7 @@ from imagette.core.errors import InputError
 from imagette.core.shape import Shape
 from imagette.data.imageset import ImageSet
 from imagette.data.splits import stratified
-from imagette.engine import device as devices
+from imagette.engine import settings
 from imagette.engine.events import EpochDone
 from imagette.engine.loop import Training
 from imagette.engine.predictor import Prediction
@@ -136,7 +136,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         names, ids = tuple(map(str, self.classes_)), np.arange(len(rows)).astype(str)
         images = ImageSet(self._pixels(rows), labels.astype(np.int64), names, ids)
         self.recipe_ = self._recipe(len(images))
-        with devices.undisturbed():
+        with settings.undisturbed():
             self._train(*_split(images, self.recipe_))
         return self
 

@@ -22,7 +22,7 @@ import imagette
 from imagette.articles import table
 from imagette.articles.reproduce import reproduce
 from imagette.core.errors import Diverged, EnvironmentFault, InputError
-from imagette.core.files import exclusive
+from imagette.core.locks import exclusive
 from imagette.engine.events import EpochDone
 from imagette.runs.folder import run_paths
 
@@ -64,12 +64,29 @@ def test_the_table_holds_what_the_runs_measured(ladder: tuple[Path, list[table.R
 def test_the_cost_of_a_trap_is_the_difference_of_two_measured_figures(ladder: tuple[Path, list[table.Row]]) -> None:
     root, (row, *_) = ladder
     published, mended = (imagette.load(root / name).summary["test"] for name in ("a1-1-1", "a1-1-corrected-1"))
-    points = 100 * (mended["accuracy"] - published["accuracy"])
-    assert f"{abs(points):.2f} points" in row.cost()
-    overlap = max(published["accuracy_low"], mended["accuracy_low"]) < min(
-        published["accuracy_high"], mended["accuracy_high"]
-    )
-    assert ("intervals overlap" in row.cost()) == overlap
+    assert f"{abs(100 * (mended['accuracy'] - published['accuracy'])):.2f} points" in row.cost()
+
+
+@pytest.mark.parametrize(
+    ("published", "mended", "said"),
+    [
+        ((0.80, 0.79, 0.81), (0.90, 0.89, 0.91), "costs 10.00 points"),
+        ((0.90, 0.89, 0.91), (0.80, 0.79, 0.81), "gains 10.00 points"),
+        ((0.80, 0.78, 0.82), (0.81, 0.79, 0.83), "no clear cost, +1.00 points"),
+    ],
+)
+def test_a_trap_costs_where_the_mended_recipe_does_better(
+    ladder: tuple[Path, list[table.Row]], published: tuple[float, ...], mended: tuple[float, ...], said: str
+) -> None:
+    row = ladder[1][0]
+    assert row.as_published
+    assert row.corrected
+    names = ("accuracy", "accuracy_low", "accuracy_high")
+    sides = [
+        replace(side, figures={"test": dict(zip(names, figures, strict=True))})
+        for side, figures in ((row.as_published, published), (row.corrected, mended))
+    ]
+    assert said in replace(row, as_published=sides[0], corrected=sides[1]).cost()
 
 
 def test_trainings_of_different_length_are_not_compared(ladder: tuple[Path, list[table.Row]]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import click
 import numpy as np
 import pytest
@@ -31,6 +33,7 @@ def test_what_is_no_time_is_said(text: str) -> None:
         (["--budget", "soon"], "'soon' is not a stretch of time"),
         (["--budget", "1m", "--strength", "best"], "--budget chooses the strength, and --strength was given too"),
         (["--budget", "1m", "train.epochs=3"], "a budget decides train.epochs, and it was given too"),
+        (["--budget", "1m", "train={epochs=3}"], "a budget decides train.epochs, and it was given too"),
         (["--budget", "1m", "optim.lrr=3"], "optim.lrr"),
     ],
 )
@@ -47,6 +50,17 @@ def test_train_keeps_to_what_the_budget_chose(call, nowhere) -> None:
     assert answer.code == 0, answer.err
     assert "within the budget: short for 3 epochs" in answer.err
     assert imagette.load("runs/short-1").recipe.train.epochs == 3
+
+
+def test_plan_shows_what_a_budget_would_choose(call, nowhere) -> None:
+    page = nowhere / "short.toml"
+    page.write_text('base = "digits"\nname = "short"\n[train]\nepochs = 1\n')
+    answer = call("plan", page, "model.name=linear", "train.threads=1", "--budget", "1m")
+    assert answer.code == 0, answer.err
+    assert "short for 3 epochs" in answer.err
+    minutes, seconds = re.search(r"^3 epochs +(?:(\d+) min )?(\d+) s", answer.out, re.M).groups("0")
+    assert 60 * int(minutes) + int(seconds) <= 60
+    assert list(nowhere.iterdir()) == [page]
 
 
 def test_plan_shows_another_strength(call, nowhere) -> None:

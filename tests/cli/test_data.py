@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from imagette.data.catalog import entry
 from imagette.data.fetch import fetch
 
 NAMES = ["mnist", "fashion-mnist", "kmnist", "cifar10", "cifar100", "digits"]
@@ -35,8 +36,9 @@ def test_list_names_the_catalog_and_what_is_here(call, nowhere, monkeypatch) -> 
 def test_show_names_licence_and_classes(call, name) -> None:
     out = call("data", "show", name).out
     facts = dict(line.split("  ", 1) for line in out.splitlines())
-    assert facts["licence"].strip()
-    assert facts["citation"].strip()
+    known = entry(name)
+    assert (facts["licence"].strip(), facts["citation"].strip()) == (known.licence, known.citation)
+    assert all(f" {each}" in out for each in known.classes)
 
 
 def test_show_counts_the_classes_of_your_own(call, animals) -> None:
@@ -55,8 +57,16 @@ def test_get_says_what_it_got(call) -> None:
     assert f"source    {train.provenance['source']}" in out
 
 
-def test_verify(call) -> None:
+def test_verify(call, nowhere, monkeypatch) -> None:
     assert call("data", "verify", "digits").code == 0
+    monkeypatch.setenv("IMAGETTE_CACHE", str(nowhere))
+    answer = call("data", "verify", "mnist")
+    assert (answer.code, "nothing of it is kept" in answer.err) == (2, True)
+    kept = nowhere / "catalog" / "mnist" / "publisher.npz"
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(b"no zip file")
+    answer = call("data", "verify", "mnist")
+    assert (answer.code, "DAMAGED" in answer.err, "imagette data get mnist" in answer.err) == (3, True, True)
 
 
 def test_offline_is_the_machine(call, nowhere, monkeypatch) -> None:

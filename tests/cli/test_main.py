@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -158,6 +159,22 @@ def test_disk_and_permission_are_the_machine(number) -> None:
 
 def test_an_interrupt_outside_training_is_130() -> None:
     assert explain(KeyboardInterrupt())[1] == explain(click.Abort())[1] == 130
+
+
+def test_ctrl_c_before_there_is_a_run_ends_with_130(tmp_path) -> None:
+    (tmp_path / "slow.py").write_text(
+        "import sys, time\n\ndef net(shape, classes):\n"
+        "    print('building', file=sys.stderr, flush=True)\n    time.sleep(60)\n"
+    )
+    command = [sys.executable, "-m", "imagette", "train", "digits", "model.name=custom", "model.factory=slow:net"]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        assert any("building" in line for line in process.stderr)
+        process.send_signal(signal.SIGINT)
+        _, rest = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Traceback" not in rest
+    assert not (tmp_path / "runs").exists() or not any((tmp_path / "runs").glob("*-1"))
 
 
 def test_a_bug_says_that_it_is_one(call, monkeypatch) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import get_args
-
 import pytest
 from PIL import Image
 
-from imagette.recipe.models import ModelSpec
+from imagette.recipe.models import MODELS
+from models.own import SmallNet
 
-NAMES = {spec.model_fields["name"].default for spec in get_args(get_args(ModelSpec)[0])}
+NAMES = {spec.model_fields["name"].default for spec in MODELS}
 
 
 def test_list_names_every_model(call) -> None:
@@ -31,6 +30,20 @@ def test_every_model_can_be_shown(call, name) -> None:
     answer = call("models", "show", name, "--shape", "3x32x32", "--classes", "7")
     assert answer.code == 0, answer.err
     assert f"{name} for 3x32x32 and 7 classes" in answer.out
+
+
+def test_a_model_of_your_own_can_be_shown(call) -> None:
+    out = call("models", "show", "custom", "model.factory=models.own:SmallNet").out
+    expected = sum(p.numel() for p in SmallNet((1, 28, 28), 10).parameters())
+    assert f"parameters     {expected:,} " in out
+    answer = call("models", "show", "custom")
+    assert (answer.code, "model.factory" in answer.err, "hint: " in answer.err) == (2, True, True)
+
+
+@pytest.mark.parametrize("shape", ["1x28", "0x8x8", "1x-1x8", "axbxc", f"1x{'9' * 5000}x8"])
+def test_a_shape_that_is_none_is_said(call, shape: str) -> None:
+    answer = call("models", "show", "lenet", "--shape", shape)
+    assert (answer.code, "is not channels x height x width" in answer.err) == (2, True)
 
 
 def test_assignments_reach_the_model(call) -> None:

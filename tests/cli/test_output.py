@@ -10,6 +10,7 @@ import pytest
 from rich.cells import cell_len
 
 from imagette.cli.output import columns, table
+from imagette.core.console import inert
 
 NAMES = ["[bold red]x[/]", "a\x1b[2Jb", "two\nlines", "猫", ":smile:", "$x$"]
 
@@ -27,6 +28,13 @@ def test_names_are_inert_in_columns(capsys) -> None:
     out = capsys.readouterr().out
     assert "\x1b" not in out
     assert len(out.splitlines()) == 1 + len(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_are_inert_in_headings(capsys, name: str) -> None:
+    columns(("key", name), [["a", "b"]])
+    heading, _ = capsys.readouterr().out.splitlines()
+    assert heading == f"key  {inert(name)}"
 
 
 def test_a_pipe_gets_whole_cells(capsys) -> None:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import imagette
@@ -73,3 +79,27 @@ def test_two_csv_files_are_refused_without_a_word_of_image_formats(
     assert "one CSV at a time" in (said := capfd.readouterr().err)
     assert "PNG" not in said
     assert main(["predict", str(run.path), files[0]]) == 0
+
+
+def test_the_folder_of_a_run_is_all_that_has_to_be_handed_on(run: imagette.Run, tmp_path: Path) -> None:
+    images = run.splits.test.images[:20]  # (N, 1, 8, 8)
+    np.savez(tmp_path / "own.npz", images=np.tile(images[:, 0], (10, 1, 1)), labels=np.arange(200) % 4)
+    recipe = imagette.Recipe.load(str(tmp_path / "own.npz"), ["train.epochs=1", "model.name=cnn", "train.threads=1"])
+    own = imagette.train(recipe, runs=tmp_path / "runs", progress=False)
+    expected = own.predict(images)
+    given = shutil.move(own.path, tmp_path / "given")
+    (tmp_path / "own.npz").unlink()
+    for number, image in enumerate(images[:, 0]):
+        Image.fromarray(image).save(tmp_path / f"{number:02}.png")
+    command = [sys.executable, "-m", "imagette", "predict", given, f"{tmp_path}/*.png", "--format", "json"]
+    elsewhere = os.environ | {"IMAGETTE_CACHE": str(tmp_path / "cache")}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd="/", env=elsewhere)
+    assert [record["label"] for record in json.loads(done.stdout)] == [record["label"] for record in expected]
+    loaded = imagette.load(given)
+    assert loaded.predict(images) == expected
+    facts = json.loads((given / "model.json").read_text())["preprocessing"]
+    pixels = (torch.from_numpy(images).float() - facts["mean"][0]) / facts["std"][0]
+    with torch.inference_mode():
+        shares = loaded.predictor.module(pixels).softmax(1)
+    written = [list(record["probabilities"].values()) for record in expected]
+    torch.testing.assert_close(shares, torch.tensor(written), rtol=1e-3, atol=1e-4)

@@ -23,6 +23,16 @@ def test_list_shows_state_epochs_and_figures(call, trained, tmp_path) -> None:
     assert " ".join(lines[2]) == " ".join(["digits-1 finished 2 of 2", *figures])
 
 
+def test_the_home_folder_is_meant_also_after_an_equals_sign(call, trained, nowhere, monkeypatch) -> None:
+    monkeypatch.setenv("HOME", str(nowhere / "home"))
+    shutil.copytree(trained.path, nowhere / "home" / "runs" / "digits-1")
+    assert "digits-1" in call("runs", "list", "--runs=~/runs").out
+    for words in (["data", "preview", "digits", "--out=~/a.png"], ["models", "show", "lenet", "--graph=~/b.png"]):
+        assert call(*words).code == 0
+    assert {file.name for file in (nowhere / "home").iterdir()} == {"runs", "a.png", "b.png"}
+    assert [file.name for file in nowhere.iterdir()] == ["home"]
+
+
 def test_a_killed_run_is_told_from_one_that_runs(call, trained, tmp_path) -> None:
     here = os.uname().nodename
     for name, host in (("a-1", here), ("a-2", here), ("a-3", "elsewhere")):

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from imagette.core.errors import EnvironmentFault, InputError
-from imagette.core.files import atomic_path, atomic_write, exclusive
+from imagette.core.files import atomic_path, atomic_write
+from imagette.core.locks import exclusive
 from processes import child, kill, mounted
 
 HALF_WRITTEN = """
@@ -23,7 +24,7 @@ with atomic_path(Path(sys.argv[1])) as temporary:
 HOLDER = """
 import os, sys, time
 from pathlib import Path
-from imagette.core.files import exclusive
+from imagette.core.locks import exclusive
 with exclusive(Path(sys.argv[1]), "the run"):
     print("held", flush=True)
     time.sleep(60)

@@ -8,8 +8,8 @@ from PIL import Image
 
 from imagette.core.errors import InputError
 from imagette.data.formats import csv, text
-from imagette.data.formats.images import Wanted
 from imagette.data.formats.pixels import has_labels, read_pixels
+from imagette.data.formats.wanted import Wanted
 from imagette.data.load import load
 from imagette.recipe.schema import Data
 
@@ -182,6 +182,12 @@ def test_a_damaged_first_row_is_no_header(tmp_path):
         read_pixels(path)
 
 
+def test_a_number_of_thousands_of_digits_is_a_damaged_cell(tmp_path):
+    rows = [*ROWS[:3], ",".join(["1", *["7"] * 15, "9" * 5000])]
+    with pytest.raises(InputError, match=r"a.csv:5: column 17.*: pixel '9{40}…' is not a whole number from 0 to 255"):
+        read_pixels(written(tmp_path / "a.csv", [HEADER, *rows]))
+
+
 @pytest.mark.parametrize(("lines", "message"), [([], "no rows"), ([HEADER], "no rows"), (["a,b"], "no square image")])
 def test_a_file_without_images_is_refused(tmp_path, lines, message):
     assert message in fault(written(tmp_path / "a.csv", lines))
@@ -241,6 +247,24 @@ def test_kaggles_fashion_mnist_is_known_by_its_content(tmp_path, shared_data, mo
     assert (train.classes[0], train.classes[9]) == ("T-shirt/top", "Ankle boot")
     assert train.provenance["division"] == "kaggle"
     assert "recognised" in train.provenance["notes"][0]
+
+
+@pytest.mark.parametrize("part", ["train", "test"])
+def test_both_files_of_kaggles_fashion_mnist_are_known(part, tmp_path, shared_data):
+    if shared_data is None:
+        pytest.skip("no real data")
+    (tmp_path / "a.csv.gz").symlink_to(shared_data / f"fashion-mnist_{part}.csv.gz")
+    images, labels, _ = read_pixels(tmp_path / "a.csv.gz")
+    assert csv.KNOWN[csv.content_digest(images, labels)] == "fashion-mnist"
+
+
+def test_the_digest_of_the_content_tells_any_change():
+    images, labels = np.arange(48, dtype=np.uint8).reshape(3, 1, 4, 4), np.arange(3)
+    changed = images.copy()
+    changed[1, 0, 2, 2] += 1
+    order = [0, 2, 1]
+    pairs = [(pixels, numbers) for pixels in (images, changed, images[order]) for numbers in (labels, labels[order])]
+    assert len({csv.content_digest(*pair) for pair in pairs}) == len(pairs)
 
 
 def test_what_is_recognised_does_not_rename_the_classes_of_numbered_training_images(tmp_path, monkeypatch):

@@ -11,7 +11,7 @@ import pytest
 
 from data import server as web
 from data.clients import archive, member, program, reason
-from imagette.data import catalog, fetch
+from imagette.data import audit, catalog, fetch
 from imagette.data.entry import Bundle, File
 
 DEB = "dataset-small_1.0-1_all.deb"
@@ -72,7 +72,7 @@ def test_apt_gives_the_publishers_contents_compressed_anew(tmp_path, monkeypatch
         assert np.array_equal(part.labels, labels)
     assert train.provenance["source"] == "apt package dataset-small"
     assert train.provenance["division"] == "publisher"
-    assert fetch.audit.check(APT)[1] == f"{DEB}: the digests of what is in it: ok"
+    assert audit.check(APT)[1] == f"{DEB}: the digests of what is in it: ok"
 
 
 def test_a_missing_or_failing_apt_is_one_more_reason(tmp_path, monkeypatch):

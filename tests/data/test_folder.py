@@ -8,7 +8,8 @@ from PIL import Image
 
 from imagette.core.errors import InputError
 from imagette.data.formats import folder
-from imagette.data.formats.images import Wanted, read_images
+from imagette.data.formats.wanted import Wanted
+from imagette.data.unlabelled import read_images
 
 
 def picture(path, value=0, mode="L", size=(4, 4)):

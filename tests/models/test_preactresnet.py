@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from imagette.core.errors import InputError
-from imagette.models import build, layer_table
+from imagette.models import build
+from imagette.models.inspect import layer_table
 from imagette.models.preactresnet import PreActBlock
 from imagette.recipe import models as specs
 from imagette.recipe.schema import Recipe

@@ -291,6 +291,10 @@ def test_a_recipes_name_is_found_in_other_letters() -> None:
 def test_a_folders_name_keeps_the_letters_of_every_script(tmp_path: Path) -> None:
     (tmp_path / "手写 字").mkdir()
     assert Recipe.load(str(tmp_path / "手写 字")).name == "手写-字"
+    (tmp_path / "Mu\u0308ller").mkdir()  # as some systems write Müller
+    assert Recipe.load(str(tmp_path / "Mu\u0308ller")).name == "Müller"
+    (tmp_path / "हिन्दी").mkdir()
+    assert Recipe.load(str(tmp_path / "हिन्दी")).name == "हिन्दी"
 
 
 def test_a_section_given_as_an_object_and_a_value_of_it_both_count() -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import csv
 import io
+import json
 import re
 import shutil
+import subprocess
 from html import unescape
 from pathlib import Path
 
@@ -18,9 +20,9 @@ from torch import nn
 
 import imagette
 from imagette.core.errors import InputError
-from imagette.data import pictures
-from imagette.report import page, plots
+from imagette.report import page, pictures, plots
 
+BROWSER = shutil.which("chromium") or shutil.which("google-chrome") or ""
 HOSTILE = "<script>alert(1)</script>"
 
 
@@ -221,3 +223,29 @@ def test_a_run_without_figures_is_said(tmp_path: Path) -> None:
     stream.close()  # type: ignore[attr-defined]
     with pytest.raises(InputError, match=r"summary\.json is missing"):
         page.save(imagette.load(tmp_path / "digits-1"))
+
+
+@pytest.mark.skipif(not BROWSER, reason="no chromium")
+@pytest.mark.parametrize("width", [500, 1280])
+def test_a_browser_shows_the_whole_page_and_asks_nobody_for_anything(
+    run: imagette.Run, tmp_path: Path, width: int
+) -> None:
+    """A script that is put into a copy of the page writes down what the browser made of it."""
+    watch = """<script>
+      const said = []; addEventListener("error", e => said.push(String(e.message))); window.alert = t => said.push(t)
+      addEventListener("load", () => { document.title = JSON.stringify({
+        said, pictures: [...document.images].map(i => i.naturalWidth), asked: performance.getEntriesByType("resource")
+          .map(e => e.name).filter(n => !n.startsWith("data:")),
+        wide: document.documentElement.scrollWidth - innerWidth, width: innerWidth }) })
+    </script>"""
+    page = (run.path / "report.html").read_text().replace("<head>", f"<head>{watch}", 1)
+    (tmp_path / "watched.html").write_text(page)
+    command = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
+    command += [f"--window-size={width},900", "--virtual-time-budget=5000", "--dump-dom"]
+    command += [(tmp_path / "watched.html").as_uri()]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
+    found = json.loads(unescape(re.search(r"<title>(.*?)</title>", shown, re.DOTALL)[1]))
+    assert found["pictures"]
+    assert all(found["pictures"])
+    assert (found["said"], found["asked"], found["wide"] <= 0) == ([], [], True), found
+    assert found["width"] == width

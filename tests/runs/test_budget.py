@@ -91,6 +91,13 @@ def test_what_the_user_has_set_stays(alone) -> None:
     assert (recipe.schedule.milestones, recipe.train.early_stop, recipe.schedule.warmup) == ((5, 15), 5, 2)
 
 
+def test_what_the_user_has_set_in_a_whole_section_stays_too(alone) -> None:
+    asked = 'schedule={name="multistep", milestones=[5, 15]}'
+    recipe = within_budget(alone, 20, [*FEW, asked, "train.batch_size=16"])
+    assert recipe.train.epochs != imagette.Recipe.load(alone).train.epochs
+    assert recipe.schedule.milestones == (5, 15)
+
+
 def test_annealing_still_fits_when_epochs_are_rounded() -> None:
     recipe = imagette.Recipe.load(
         "digits", ["schedule.name=constant", "schedule.restarts=[5]", "schedule.anneal=5", "train.epochs=10"]

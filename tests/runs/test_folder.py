@@ -75,7 +75,7 @@ def test_a_newer_run_is_refused_with_the_way_out(tmp_path: Path, recipe: Recipe)
 def test_a_second_process_is_refused_and_told_the_owner(tmp_path: Path, recipe: Recipe) -> None:
     folder = RunFolder.create(tmp_path, recipe, {})
     code = (
-        "import sys; from pathlib import Path; from imagette.core.files import exclusive\n"
+        "import sys; from pathlib import Path; from imagette.core.locks import exclusive\n"
         "with exclusive(Path(sys.argv[1]) / '.lock', 'x', 0): print('held', flush=True); sys.stdin.read()"
     )
     with subprocess.Popen(

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import StrMethodFormatter
 
 from imagette.articles.table import Row
-from imagette.data.pictures import DPI, write
+from imagette.report.pictures import DPI, write
 from imagette.report.plots import STYLE
 
 PANELS = {"train_loss": "training loss", "train_accuracy": "training accuracy", "val_accuracy": "validation accuracy"}

@@ -12,7 +12,8 @@ from imagette.articles.published import chosen, folder
 from imagette.articles.table import Measured, Row
 from imagette.core.console import say
 from imagette.core.errors import Diverged, ImagetteError, InputError, Interrupted
-from imagette.core.files import exclusive, with_home
+from imagette.core.files import with_home
+from imagette.core.locks import exclusive
 from imagette.data import catalog
 from imagette.data.fetch import ANY
 from imagette.recipe.schema import Recipe

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from imagette.articles.published import SYSTEMS, System
-from imagette.core.console import counted
 from imagette.core.errors import InputError
-from imagette.core.files import atomic_write, in_turn
+from imagette.core.files import atomic_write
+from imagette.core.locks import in_turn
 from imagette.data.catalog import CATALOG
+from imagette.engine.plan import in_words
 from imagette.runs.run import Run
 
 FILE = "articles.json"
@@ -87,7 +88,7 @@ class Measured:
             history={column: [row[column] for row in history] for column in columns},
             epochs=summary["epochs"],
             seconds=sum(row["seconds"] for row in history) / len(history),
-            hardware=f"{run.device}, {plan['precision']}, {counted(plan['threads'], 'thread')}",
+            hardware=f"{run.device}, {in_words(plan)}",
             torch=environment["packages"]["torch"],
         )
 

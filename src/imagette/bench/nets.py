@@ -8,6 +8,7 @@ from typing import Any
 
 from imagette.core.errors import InputError
 from imagette.core.registry import suggestion
+from imagette.core.shape import Shape
 from imagette.recipe.schema import Recipe
 
 GRAY, COLOUR = (1, 28, 28), (3, 32, 32)
@@ -28,7 +29,7 @@ class Net:
 
     title: str
     model: Mapping[str, Any]
-    shape: tuple[int, int, int]
+    shape: Shape
     batch: int
     steps: int
 

@@ -11,6 +11,8 @@ from typing import Any
 from imagette.core import git
 from imagette.core.console import counted
 from imagette.core.files import atomic_write
+from imagette.engine.device import recorded
+from imagette.engine.plan import in_words
 
 MACHINES = Path(__file__).with_name("machines")
 BUSY = 0.25  # of the processors, in use by others before anything was timed
@@ -33,12 +35,6 @@ class Result:
     plan: dict[str, Any]
     images_per_second: float
     rounds: list[float]
-
-    @property
-    def plan_text(self) -> str:
-        """The plan in a few words: precision, and threads where a processor computes."""
-        threads = f", {counted(self.plan['threads'], 'thread')}" if self.plan["device"] == "cpu" else ""
-        return f"{self.plan['precision']}{threads}"
 
     @property
     def spread(self) -> float:
@@ -99,12 +95,11 @@ class Row:
 
     def about(self) -> str:
         """Say in a line what was measured: hardware, plans, versions, how often, when and which commit."""
-        packages, on_gpu = self.machine["packages"], any(r.plan["device"] != "cpu" for r in self.results)
-        cpu = self.machine["cpu"]["name"]
-        hardware = self.machine["gpus"][0]["name"] if on_gpu else f"{cpu}, {counted(self.processors, 'processor')}"
+        packages, device = self.machine["packages"], self.results[0].plan["device"]
+        processors = f", {counted(self.processors, 'processor')}" if device == "cpu" else ""
         facts = [
-            hardware,
-            " or ".join(dict.fromkeys(result.plan_text for result in self.results)),
+            f"{recorded(self.machine, device)['name']}{processors}",
+            " or ".join(dict.fromkeys(in_words(result.plan) for result in self.results)),
             f"torch {packages['torch']}",
             f"imagette {packages['imagette']}{f' ({self.commit})' if self.commit else ''}",
             f"Python {self.machine['python']}",
@@ -150,7 +145,7 @@ def _line(here: Result, others: Sequence[Row]) -> list[str]:
     cells = [
         here.net,
         str(here.batch),
-        here.plan_text,
+        in_words(here.plan),
         f"{here.images_per_second:,.0f}",
         f"±{here.spread:.0%}",
     ]

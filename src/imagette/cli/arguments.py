@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any, get_args
 
 import click
 
+from imagette.core.files import with_home
 from imagette.recipe.strength import Strength
 
 assignments = click.argument("assignments", nargs=-1, metavar="[KEY=VALUE]...")
@@ -23,6 +25,17 @@ quiet = click.option("--quiet", is_flag=True, help="Show no progress; only the r
 def examples(*commands: str) -> str:
     """Write examples for the end of a command's help."""
     return "\n".join(["\b", "Examples:", *(f"  {command}" for command in commands)])
+
+
+class FilePath(click.Path):
+    """A file to be written; a leading ``~`` is the home folder also after ``=``, where shells leave it."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Read the text."""
+        return with_home(str(super().convert(value, param, ctx)))
 
 
 class Duration(click.ParamType):  # type: ignore[type-arg]  # generic only from click 8.4 on

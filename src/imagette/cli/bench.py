@@ -23,10 +23,16 @@ from imagette.core.errors import InputError
 @click.option(
     "--rounds", type=click.IntRange(min=1), default=ROUNDS, show_default=True, help="How often each is timed."
 )
-@click.option("--save", "file", metavar="FILE", help="Also write the row of this machine, to be sent to us.")
+@click.option(
+    "--save",
+    "file",
+    type=arguments.FilePath(),
+    metavar="FILE",
+    help="Also write the row of this machine, to be sent to us.",
+)
 @arguments.as_json
 @arguments.quiet
-def command(nets: tuple[str, ...], rounds: int, file: str | None, as_json: bool, quiet: bool) -> None:
+def command(nets: tuple[str, ...], rounds: int, file: Path | None, as_json: bool, quiet: bool) -> None:
     """Time training on this machine, beside the machines that we measured.
 
     Takes about a minute, in which nothing else should run. The nets are those of the five articles (lenet, cnn,
@@ -37,14 +43,14 @@ def command(nets: tuple[str, ...], rounds: int, file: str | None, as_json: bool,
 
     chosen(nets)  # a wrong name shows before torch is loaded
     if file:
-        _check(Path(file))
+        _check(file)
     from imagette.bench import row
     from imagette.bench.measure import measure
     from imagette.cli.output import table
 
     here, others = measure(nets, rounds, progress=not quiet), row.shipped()
     if file:
-        here.save(Path(file))
+        here.save(file)
     if as_json:
         click.echo(json.dumps({"here": here.to_dict(), "shipped": [other.to_dict() for other in others]}, indent=2))
         return

@@ -104,9 +104,9 @@ def show(target: str, assignments: tuple[str, ...]) -> None:
 @click.argument("name", metavar="NAME")
 def verify(name: str) -> None:
     """Check a data set's kept files against their digests."""
-    from imagette.data.fetch import verify
+    from imagette.data import audit, catalog
 
-    for line in verify(name):
+    for line in audit.check(catalog.entry(name)):
         click.echo(inert(line))
 
 
@@ -116,9 +116,7 @@ def verify(name: str) -> None:
 )
 @click.argument("target", metavar="TARGET")
 @arguments.assignments
-@click.option(
-    "--out", type=click.Path(path_type=Path), metavar="FILE", help="The picture.  [default: TARGET-preview.png]"
-)
+@click.option("--out", type=arguments.FilePath(), metavar="FILE", help="The picture.  [default: TARGET-preview.png]")
 @click.option("--rows", type=click.IntRange(1, 100), default=4, show_default=True, help="Rows of the grid.")
 @click.option("--columns", type=click.IntRange(1, 100), default=16, show_default=True, help="Columns of the grid.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Another draws other images.")
@@ -127,11 +125,11 @@ def preview(target: str, assignments: tuple[str, ...], out: Path | None, rows: i
 
     TARGET is what `imagette train` takes: a recipe, or a path to your own images.
     """
-    from imagette.data.pictures import check_name
-    from imagette.data.preview import save
+    from imagette.report.pictures import check_suffix
+    from imagette.report.preview import save
 
     file = out or Path(f"{Path(target).resolve().name}-preview.png")
-    check_name(file)
+    check_suffix(file)
     save(_load(target, assignments).train, file, rows=rows, columns=columns, seed=seed)
     click.echo(inert(file))
 

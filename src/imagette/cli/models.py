@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import inspect
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 import click
+from rich.filesize import pick_unit_and_suffix
 
 from imagette.cli import arguments
 from imagette.cli.menu import Menu
 from imagette.cli.output import columns, shape_text, table
 from imagette.core.console import inert
 from imagette.core.errors import InputError
+from imagette.core.shape import Shape
 
 if TYPE_CHECKING:
     from torch import nn
@@ -26,18 +29,17 @@ def command() -> None:
 @command.command("list")
 def list_() -> None:
     """List the models that a recipe can name."""
-    from imagette.recipe.models import ModelSpec
+    from imagette.recipe.models import MODELS
 
-    specs = get_args(get_args(ModelSpec)[0])
-    rows = [(spec.model_fields["name"].default, (inspect.getdoc(spec) or "").splitlines()[0]) for spec in specs]
+    rows = [(spec.model_fields["name"].default, (inspect.getdoc(spec) or "").splitlines()[0]) for spec in MODELS]
     columns(("model", "what it is"), sorted(rows))
 
 
-def _shape(_: click.Context, __: click.Parameter, text: str) -> tuple[int, int, int]:
-    sides = text.lower().split("x")
-    if len(sides) != 3 or not all(side.isdecimal() and int(side) > 0 for side in sides):
+def _shape(_: click.Context, __: click.Parameter, text: str) -> Shape:
+    found = re.fullmatch(r"(\d{1,6})x(\d{1,6})x(\d{1,6})", text.lower())
+    channels, height, width = map(int, found.groups()) if found else (0, 0, 0)
+    if not (channels and height and width):
         raise click.BadParameter(f"{text!r} is not channels x height x width, as in 3x32x32")
-    channels, height, width = map(int, sides)
     return channels, height, width
 
 
@@ -52,8 +54,10 @@ def _shape(_: click.Context, __: click.Parameter, text: str) -> tuple[int, int, 
 @arguments.assignments
 @click.option("--shape", default="1x28x28", show_default=True, callback=_shape, metavar="CxHxW", help="An image.")
 @click.option("--classes", type=click.IntRange(min=2), default=10, show_default=True, metavar="K", help="Classes.")
-@click.option("--graph", metavar="FILE", help="Also draw the network, into a .png or .svg file.")
-def show(name: str, assignments: tuple[str, ...], shape: tuple[int, int, int], classes: int, graph: str | None) -> None:
+@click.option(
+    "--graph", type=arguments.FilePath(), metavar="FILE", help="Also draw the network, into a .png or .svg file."
+)
+def show(name: str, assignments: tuple[str, ...], shape: Shape, classes: int, graph: Path | None) -> None:
     """Show a model's layers for images of a shape.
 
     For each layer: the shape of what it gives, its parameters, its multiply-adds and the memory of what it gives, for
@@ -95,13 +99,13 @@ def show(name: str, assignments: tuple[str, ...], shape: tuple[int, int, int], c
         click.echo(f"graph          {inert(drawn)}")
 
 
-def _draw(module: nn.Module, shape: tuple[int, int, int], file: str, title: str) -> Path:
+def _draw(module: nn.Module, shape: Shape, file: Path, title: str) -> Path:
     from imagette.report import network
 
-    return network.save(module, shape, Path(file), title)
+    return network.save(module, shape, file, title)
 
 
 def _bytes(count: int) -> str:
     """Write an amount of memory."""
-    power = min(max(count, 1).bit_length() - 1, 69) // 10
-    return f"{count / 1024**power:.4g} {('B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB')[power]}"
+    unit, name = pick_unit_and_suffix(count, ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"], 1024)
+    return f"{count / unit:.4g} {name}"

@@ -23,7 +23,7 @@ def columns(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         name    images
         digits    1797
     """
-    lines = [[h.removeprefix(">") for h in headings], *([inert(cell) for cell in row] for row in rows)]
+    lines = [[inert(cell) for cell in row] for row in ([h.removeprefix(">") for h in headings], *rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:
         cells = zip(line, widths, headings, strict=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +21,11 @@ def check(entry: Entry) -> list[str]:
     Raises:
         InputError: when nothing is kept.
         EnvironmentFault: when a file is damaged; the message holds every line.
+
+    Example:
+        >>> from imagette.data.catalog import entry
+        >>> check(entry("digits"))[0].split()[-1]
+        'ok'
     """
     if not entry.bundles:
         parts = (store.make_set(entry, "digits", arrays, {}).fingerprint for arrays in digits.read())
@@ -38,17 +44,16 @@ def check(entry: Entry) -> list[str]:
 
 def _imports(entry: Entry) -> Iterator[tuple[str, bool]]:
     for division in entry.divisions:
-        path = store.file(entry, division)
-        if path.exists():
+        if store.is_there(entry, division):
             fingerprints, good = store.audit(entry, division)
-            yield f"{path.name}: {fingerprints}", good
+            yield f"{store.file(entry, division).name}: {fingerprints}", good
 
 
 def _downloads(entry: Entry) -> Iterator[tuple[str, bool]]:
     for bundle in entry.bundles:
         for file in bundle.fetched:
             path = store.downloads(entry) / file.name
-            if path.exists():
+            if os.path.exists(path):  # noqa: PTH110
                 try:
                     sources.acceptance(bundle, file)(path)
                 except Unavailable as error:

@@ -6,8 +6,6 @@ from imagette.core.registry import unknown
 from imagette.data import publications
 from imagette.data.entry import Entry
 
-__all__ = ["CATALOG", "Entry", "entry"]
-
 DIGITS = tuple("0123456789")
 CLOTHES = (
     "T-shirt/top",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from imagette.core.shape import Shape
+
 
 @dataclass(frozen=True)
 class File:
@@ -82,7 +84,7 @@ class Entry:
     name: str
     title: str
     classes: tuple[str, ...]
-    shape: tuple[int, int, int]
+    shape: Shape
     train: int
     test: int
     polarity: str

@@ -10,9 +10,9 @@ from typing import Any
 
 from imagette.core.console import say
 from imagette.core.errors import EnvironmentFault, InputError
-from imagette.core.files import in_turn
+from imagette.core.locks import in_turn
 from imagette.core.registry import unknown
-from imagette.data import audit, digits, sources, store
+from imagette.data import digits, sources, store
 from imagette.data.catalog import entry as catalog_entry
 from imagette.data.entry import Entry, File
 from imagette.data.formats.idx import Arrays
@@ -66,7 +66,7 @@ def obtain(entry: Entry, division: str = ANY) -> Pair:
         return _kept(entry, divisions) or _import(entry, division, downloads)
 
 
-def is_cached(name: str, division: str = ANY) -> bool:
+def is_cached(name: str) -> bool:
     """Tell whether a catalog data set is there without a network.
 
     Example:
@@ -74,24 +74,7 @@ def is_cached(name: str, division: str = ANY) -> bool:
         True
     """
     entry = catalog_entry(name)
-    return not entry.bundles or any(store.file(entry, each).exists() for each in _divisions(entry, division))
-
-
-def verify(name: str) -> list[str]:
-    """Check every byte that is kept of a catalog data set.
-
-    Returns:
-        A line for each file: its name, its digest, ``ok``.
-
-    Raises:
-        InputError: when there is no such data set, or nothing of it is kept.
-        EnvironmentFault: when a file is damaged; the message holds every line.
-
-    Example:
-        >>> verify("digits")[0].split()[-1]
-        'ok'
-    """
-    return audit.check(catalog_entry(name))
+    return not entry.bundles or any(store.is_there(entry, each) for each in _divisions(entry, ANY))
 
 
 def _divisions(entry: Entry, division: str) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from imagette.core.errors import InputError
+from imagette.core.shape import Shape
 from imagette.data.mapped import blocks
 
 CHANNELS = range(1, 5)  # gray, gray with transparency, colour, colour with transparency
@@ -81,7 +82,7 @@ class ImageSet:
         return f"ImageSet({len(self):,} images of {c}×{h}×{w}, {len(self.classes)} classes)"
 
     @property
-    def shape(self) -> tuple[int, int, int]:
+    def shape(self) -> Shape:
         """One image's (channels, height, width)."""
         _, c, h, w = self.images.shape
         return c, h, w

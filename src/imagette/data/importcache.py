@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,7 +15,8 @@ import PIL
 
 from imagette.core.console import say
 from imagette.core.errors import EnvironmentFault, InputError
-from imagette.core.files import atomic_path, in_turn
+from imagette.core.files import atomic_path
+from imagette.core.locks import in_turn
 from imagette.data.imageset import ImageSet
 from imagette.data.mapped import LARGE, ZIP_DAMAGE, read_npz
 from imagette.data.places import cache_folder
@@ -74,6 +76,8 @@ def _save(file: Path, made: ImageSet) -> None:
 
 def _load(file: Path) -> ImageSet | None:
     """Read a cached import; None when there is none, or none that is whole."""
+    if not os.path.exists(file):  # noqa: PTH110  # unlike Path's, where one may not even ask it says no
+        return None
     try:
         arrays = read_npz(file)
         about = json.loads(str(arrays["about"]))

@@ -16,7 +16,8 @@ from imagette.core.files import with_home
 from imagette.core.shape import Shape
 from imagette.data.formats import csv, folder, npz
 from imagette.data.formats.files import printable
-from imagette.data.formats.images import CHANNELS, Wanted, conform
+from imagette.data.formats.fitting import conform
+from imagette.data.formats.wanted import CHANNELS, Wanted
 from imagette.data.imageset import ImageSet, Indices, Labels
 from imagette.data.mapped import gather, is_mapped
 from imagette.data.splits import Parts, Splits, duplicates, stratified

@@ -38,6 +38,11 @@ def file(entry: Entry, division: str) -> Path:
     return folder(entry) / f"{division}.npz"
 
 
+def is_there(entry: Entry, division: str) -> bool:
+    """Tell whether a data set has been imported; no where one may not even ask."""
+    return os.path.exists(file(entry, division))  # noqa: PTH110  # Path's may raise
+
+
 def save(entry: Entry, division: str, pair: Pair) -> None:
     """Keep training and test images.
 
@@ -77,9 +82,9 @@ def audit(entry: Entry, division: str) -> tuple[str, bool]:
 
 
 def _read(entry: Entry, division: str) -> tuple[Pair, list[str]] | None:
-    path = file(entry, division)
-    if not os.path.exists(path):  # noqa: PTH110  # unlike Path's, of a folder that may not be entered it says no
+    if not is_there(entry, division):
         return None
+    path = file(entry, division)
     try:
         arrays = read_npz(path)
         about = json.loads(str(arrays["about"]))

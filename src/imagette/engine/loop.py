@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
@@ -18,7 +17,7 @@ from imagette.data.augment import Augmentation
 from imagette.data.batches import Batches, seed_of
 from imagette.data.imageset import ImageSet
 from imagette.engine import device as devices
-from imagette.engine import nets, proxy
+from imagette.engine import nets, proxy, settings
 from imagette.engine import state as states
 from imagette.engine.averages import followers
 from imagette.engine.events import EpochDone, Event, Finished, Logged, Paused
@@ -74,17 +73,17 @@ class Training:
     ) -> None:
         self.recipe, self.images, self.validation = recipe, train, validation
         self.custom = module is not None or recipe.model.name == "custom"  # a module of the user's own
-        self.plan = plan or Plan.make(recipe, len(train), train.images)
+        plan = plan or Plan.make(recipe, len(train), train.images)
         if recipe.train.drop_last and len(train) < recipe.train.batch_size:
             raise InputError(
                 f"train.drop_last leaves nothing of {len(train)} images in batches of {recipe.train.batch_size}",
                 hint="lower train.batch_size",
             )
-        devices.ready(self.plan.threads)
-        self.device, trap = devices.activated(self.plan.device), recipe.traps.evaluate_normalize
+        settings.ready(plan.threads)
+        self.device, trap = devices.activated(plan.device), recipe.traps.evaluate_normalize
         self.preprocessing = Preprocessing.fit(train, recipe.data.normalize)
         self.measured = self.preprocessing if trap == "as-trained" else Preprocessing.fit(train, trap)
-        self.module = self._build(module)
+        self.module, self.frozen, self.plan = self._built(module, plan)
         self.infinite = states.not_finite(dict(self.module.named_buffers()))  # a mask of attention, say
         spec = recipe.train
         self.optimizer = optim.build(self.module, recipe.optim)
@@ -96,8 +95,16 @@ class Training:
         self.proxy = proxy.of(recipe, self.plan, seed_of(spec.seed, PROXY), train, self.preprocessing)
         self.choose: proxy.Choice = self.proxy.hardest if self.proxy else proxy.everything
         resident = self.plan.data == "device" or (self.plan.data == "host" and self.device.type == "cpu")
-        how = spec.batch_size, spec.seed, spec.shuffle, spec.drop_last, self.device, self.plan.channels_last
-        self.batches = Batches(train, *how, resident)
+        self.batches = Batches(
+            train,
+            spec.batch_size,
+            spec.seed,
+            shuffle=spec.shuffle,
+            drop_last=spec.drop_last,
+            device=self.device,
+            channels_last=self.plan.channels_last,
+            resident=resident,
+        )
         whole, rest = divmod(self.batches.used, spec.batch_size)
         kept = [proxy.kept(spec.keep_hardest, images) for images in (spec.batch_size, rest)]
         self.learned = whole * kept[0] + kept[1]  # images of an epoch that are learned from
@@ -108,21 +115,22 @@ class Training:
         self.best_weights: Weights | None = None
         self.stop = False  # set it, from a signal handler say, and training pauses before its next step
 
-    def _build(self, module: nn.Module | None) -> nn.Module:
+    def _built(self, module: nn.Module | None, plan: Plan) -> tuple[nn.Module, list[nn.Module], Plan]:
+        """Give the net in its place, the parts of it that stay as they are, and the plan that suits it."""
         recipe, images = self.recipe, self.images
         if module is None:
             seed = seed_of(recipe.train.seed, FIRST_WEIGHTS)
             module = nets.seeded(recipe.model, seed, images, self.preprocessing)
         else:
             module = nets.adopted(module, recipe, images)
-        self.frozen = nets.frozen(module)
-        self.plan = nets.suited(module, self.plan, recipe, images.shape) if self.custom else self.plan
+        frozen = nets.frozen(module)
+        plan = nets.suited(module, plan, recipe, images.shape) if self.custom else plan
         if recipe.traps.softmax_before_loss:
             module = models.ending_in_softmax(module)
         nets.refuse_lone_image(module, recipe, images)
         if nets.own_loss(module):
             nets.refuse_soft_labels(recipe)
-        return nets.placed(module, self.plan)
+        return nets.placed(module, plan), frozen, plan
 
     def events(self) -> Iterator[Event]:
         """Train from where the state stands to the end, and tell what happens.
@@ -149,7 +157,7 @@ class Training:
         if self.custom or not seeds:  # a module of the user's own may draw on the CPU wherever it computes
             seeds.append(torch.default_generator.manual_seed)
         freeze_stem = getattr(self.recipe.model, "freeze_stem", 0)
-        models.train(self.module, stem=not 0 < freeze_stem <= progress.epoch, frozen=self.frozen)
+        nets.training_mode(self.module, stem=not 0 < freeze_stem <= progress.epoch, frozen=self.frozen)
         # CUDA graphs write over their last logits, and so may a module of the user's own.
         tally = Tally(progress.loss_sum, progress.correct, copy=self.custom or (self.plan.compile and on_gpu))
         started, timed = time.perf_counter(), 0
@@ -201,7 +209,7 @@ class Training:
 
     def _close_epoch(self) -> EpochDone:
         """Validate, reduce the rate if its schedule says so, keep the best weights, start a new count."""
-        progress = self.progress
+        progress, spec = self.progress, self.recipe.train
         rate = self.schedule.rate(progress.step - 1)
         figures = {
             "train_loss": progress.loss_sum / self.learned,
@@ -213,8 +221,10 @@ class Training:
         progress.seconds["evaluate"] += time.perf_counter() - started
         progress.epoch += 1
         progress.batch = 0
-        best = self.recipe.train.monitor in figures and self._keep_best(figures)
-        progress.early = 0 < self.recipe.train.early_stop <= progress.epoch - progress.patient_from
+        best = spec.monitor in figures and progress.improved(figures, spec.monitor)
+        if best and spec.keep == "best":
+            self.best_weights = states.cpu_copy(self.evaluated)
+        progress.early = 0 < spec.early_stop <= progress.epoch - progress.patient_from
         announcement = self.schedule.epoch_end(figures)
         progress.loss_sum, progress.correct = 0.0, 0
         seconds, progress.seconds["epoch"] = progress.seconds["epoch"], 0.0
@@ -239,18 +249,6 @@ class Training:
             "val_loss": functional.cross_entropy(logits.double(), labels).item(),
             "val_accuracy": right(logits, labels) / len(labels),
         }
-
-    def _keep_best(self, figures: dict[str, float]) -> bool:
-        """Keep the weights if they are the best so far; a figure that is not a number never is."""
-        rank, best = states.rank(figures, self.recipe.train.monitor), self.progress.best
-        if math.isnan(rank[0]) or (best is not None and rank <= best):
-            return False
-        if best is None or rank[0] > best[0]:  # a loss that creeps on while the figure ties is no reason to wait
-            self.progress.patient_from = self.progress.epoch
-        self.progress.best, self.progress.best_epoch = rank, self.progress.epoch
-        if self.recipe.train.keep == "best":
-            self.best_weights = states.cpu_copy(self.evaluated)
-        return True
 
     @property
     def evaluated(self) -> nn.Module:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import torch
@@ -22,6 +22,7 @@ from imagette.models.copies import copied
 from imagette.models.custom import refuse_unsaved_state
 from imagette.models.dry import dry_run, said
 from imagette.models.linear import LinearByHand
+from imagette.models.speednet import WhiteningStem
 from imagette.recipe.models import Custom, ModelSpec
 from imagette.recipe.schema import Recipe
 
@@ -174,3 +175,28 @@ def placed(module: nn.Module, plan: Plan) -> nn.Module:
         if not torch.ops.aten.is_non_overlapping_and_dense(parameter):
             parameter.data = parameter.data.contiguous()  # torch's fused optimizers walk memory, not indices
     return module
+
+
+def training_mode(module: nn.Module, stem: bool = True, frozen: Iterable[nn.Module] = ()) -> None:
+    """Put a net in training mode, for an epoch with or without its stem.
+
+    Without it, no gradient has to go back to a stem that is computed and whose bias is all that it learns.
+
+    Args:
+        module: the net; one without such a stem is trained whole.
+        stem: False freezes the bias of a whitening stem, for good.
+        frozen: parts that stay in evaluation mode.
+
+    Example:
+        >>> from imagette.recipe.models import SpeedNet
+        >>> net = models.build(SpeedNet(), (1, 28, 28), 10)
+        >>> training_mode(net, stem=False)
+        >>> net.training, net.stem.bias.requires_grad
+        (True, False)
+    """
+    module.train()
+    for part in module.modules():
+        if isinstance(part, WhiteningStem) and not stem:
+            part.requires_grad_(False)
+    for part in frozen:
+        part.eval()

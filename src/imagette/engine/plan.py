@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from imagette.core.console import counted
 from imagette.core.errors import EnvironmentFault, InputError
 from imagette.data.mapped import is_mapped
 from imagette.engine import device as devices
@@ -110,6 +111,17 @@ class Plan:
     def memory_format(self) -> torch.memory_format:
         """Memory format of filters and batches."""
         return torch.channels_last if self.channels_last else torch.contiguous_format
+
+
+def in_words(plan: Mapping[str, Any]) -> str:
+    """Write of a recorded plan its precision, and its threads where a processor computes.
+
+    Example:
+        >>> in_words({"device": "cpu", "precision": "float32", "threads": 2})
+        'float32, 2 threads'
+    """
+    threads = f", {counted(plan['threads'], 'thread')}" if plan["device"] == "cpu" else ""
+    return f"{plan['precision']}{threads}"
 
 
 def _refuse_unblockable(device: torch.device, precision: str, compiled: str) -> None:

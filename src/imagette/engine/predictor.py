@@ -13,11 +13,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from imagette.core.errors import InputError
+from imagette.core.shape import Shape
 from imagette.data.augment import Normalize
 from imagette.data.batches import tensor
 from imagette.data.imageset import ImageSet
 from imagette.data.mapped import blocks
-from imagette.engine import device
+from imagette.engine import settings
 from imagette.models import modes
 from imagette.models.copies import copied
 
@@ -36,7 +37,7 @@ class Preprocessing:
         (255.0,)
     """
 
-    shape: tuple[int, int, int]
+    shape: Shape
     mean: tuple[float, ...]
     std: tuple[float, ...]
 
@@ -179,7 +180,12 @@ class Predictor:
         """
         self.check(images)
         starts = range(0, max(len(images), 1), self.batch_size)
-        with device.threads(self.threads), device.without_autocast(), device.whole_float32(), self._mode() as module:
+        with (
+            settings.threads(self.threads),
+            settings.without_autocast(),
+            settings.whole_float32(),
+            self._mode() as module,
+        ):
             parts = (tensor(images[start : start + self.batch_size]) for start in starts)
             return torch.cat([self._forward(module, part) for part in parts]).numpy()
 

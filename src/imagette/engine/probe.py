@@ -18,7 +18,7 @@ from imagette.core.shape import Shape
 from imagette.data.augment import Normalize
 from imagette.data.imageset import ImageSet
 from imagette.engine import device as devices
-from imagette.engine import nets
+from imagette.engine import nets, settings
 from imagette.engine.plan import Plan
 from imagette.engine.proxy import Batch, Choice, Proxy, everything
 from imagette.engine.step import Step
@@ -168,7 +168,7 @@ def step_seconds(recipe: Recipe, plan: Plan, shape: Shape, classes: int, module:
     """
     plan = replace(plan, compile=False)  # compiling would take longer than all that is timed
     device = devices.pick(plan.device)
-    devices.ready(plan.threads)
+    settings.ready(plan.threads)
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
 
         def built(spec: ModelSpec) -> nn.Module:

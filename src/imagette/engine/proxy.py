@@ -11,7 +11,7 @@ from fractions import Fraction
 from torch import Tensor, nn
 from torch.nn import functional
 
-from imagette import models, optim
+from imagette import optim
 from imagette.data.imageset import ImageSet
 from imagette.engine import nets
 from imagette.engine.plan import Plan
@@ -44,7 +44,7 @@ class Proxy:
     """
 
     def __init__(self, module: nn.Module, recipe: Recipe, plan: Plan) -> None:
-        models.train(module, stem=False)
+        nets.training_mode(module, stem=False)
         self.module, self.share, self.label_smoothing = module, recipe.train.keep_hardest, recipe.train.label_smoothing
         self.optimizer = optim.build(module, recipe.optim)
         self.step = Step(module, self.optimizer, plan, self.label_smoothing, recipe.optim.clip_norm)

@@ -33,6 +33,16 @@ class Progress:
         self.seconds["train"] += seconds
         self.seconds["epoch"] += seconds
 
+    def improved(self, figures: Mapping[str, float], monitor: str) -> bool:
+        """Note the epoch that has just ended if it is the best so far; a figure that is not a number never is."""
+        new, best = rank(figures, monitor), self.best
+        if math.isnan(new[0]) or (best is not None and new <= best):
+            return False
+        if best is None or new[0] > best[0]:  # a loss that creeps on while the figure ties is no reason to wait
+            self.patient_from = self.epoch
+        self.best, self.best_epoch = new, self.epoch
+        return True
+
     def go_on(self) -> None:
         """Let a training that stopped early go on: patience begins a new count."""
         self.early, self.patient_from = False, self.epoch

@@ -4,11 +4,10 @@ from imagette.metrics.accuracy import accuracy, top_k
 from imagette.metrics.calibration import calibration_error, negative_log_likelihood
 from imagette.metrics.confusion import confusion, most_confused
 from imagette.metrics.intervals import wilson_interval
-from imagette.metrics.per_class import ClassRow, per_class
+from imagette.metrics.per_class import per_class
 from imagette.metrics.summary import summarize
 
 __all__ = [
-    "ClassRow",
     "accuracy",
     "calibration_error",
     "confusion",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from torch import Tensor, nn
@@ -13,25 +13,21 @@ from imagette.core.shape import Shape
 from imagette.models.alexnet import alexnet, alexnet_least
 from imagette.models.cnn import batchnorm_cnn, cnn, cnn_least, single_conv
 from imagette.models.custom import custom, verify
-from imagette.models.inspect import LayerRow, layer_table
 from imagette.models.lenet import lenet, lenet_least
 from imagette.models.linear import linear, linear_by_hand
 from imagette.models.preactresnet import preact_resnet, wide_resnet
 from imagette.models.resnet import resnet
-from imagette.models.speednet import WHITENED, SpeedNet, WhiteningStem, speednet
+from imagette.models.speednet import WHITENED, SpeedNet, speednet
 from imagette.models.vgg import vgg
 from imagette.recipe import models as specs
 from imagette.recipe.models import Model, ModelSpec
 
 __all__ = [
     "FAMILIES",
-    "LayerRow",
     "build",
     "ending_in_softmax",
-    "layer_table",
     "least_size",
     "prepare",
-    "train",
     "verify",
 ]
 
@@ -119,30 +115,6 @@ def prepare(module: nn.Module, images: Callable[[int], Tensor]) -> None:
     """
     if isinstance(module, SpeedNet):
         module.prepare(images(WHITENED))
-
-
-def train(module: nn.Module, stem: bool = True, frozen: Iterable[nn.Module] = ()) -> None:
-    """Put a net in training mode, for an epoch with or without its stem.
-
-    Without it, no gradient has to go back to a stem that is computed and whose bias is all that it learns.
-
-    Args:
-        module: the net; one without such a stem is trained whole.
-        stem: False freezes the bias of a whitening stem, for good.
-        frozen: parts that stay in evaluation mode.
-
-    Example:
-        >>> net = build(specs.SpeedNet(), (1, 28, 28), 10)
-        >>> train(net, stem=False)
-        >>> net.training, net.stem.bias.requires_grad
-        (True, False)
-    """
-    module.train()
-    for part in module.modules():
-        if isinstance(part, WhiteningStem) and not stem:
-            part.requires_grad_(False)
-    for part in frozen:
-        part.eval()
 
 
 def ending_in_softmax(module: nn.Module) -> nn.Module:

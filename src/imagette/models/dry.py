@@ -8,13 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from imagette.core.errors import InputError
+from imagette.core.shape import Shape
 from imagette.models import modes
 from imagette.models.copies import copied
 
 
-def dry_run(
-    module: nn.Module, n: int, shape: tuple[int, int, int], training: bool = False, by_pixels: bool = False
-) -> Any:
+def dry_run(module: nn.Module, n: int, shape: Shape, training: bool = False, by_pixels: bool = False) -> Any:
     """Run n images of noise, always the same, through a module in its own precision and on its own device.
 
     Args:
@@ -43,7 +42,7 @@ def dry_run(
         raise InputError(f"{type(module).__name__} cannot take images {(n, *shape)}{when}: {said(error)}") from error
 
 
-def noise(module: nn.Module, n: int, shape: tuple[int, int, int], by_pixels: bool = False) -> Tensor:
+def noise(module: nn.Module, n: int, shape: Shape, by_pixels: bool = False) -> Tensor:
     """Make images (n, C, H, W) of noise, always the same, in a module's precision and on its device.
 
     Example:

@@ -97,16 +97,18 @@ class Muon(torch.optim.SGD):
             state["momentum_buffer"] = velocity
 
 
+def _by_pixels(filters: Tensor) -> bool:
+    return filters.ndim == 4 and filters.is_contiguous(memory_format=torch.channels_last)
+
+
 def _unfolded(filters: Tensor) -> Tensor:
     """Give filters as a matrix, their columns in the order in which they lie in memory: nothing is copied."""
-    by_pixels = filters.ndim == 4 and filters.is_contiguous(memory_format=torch.channels_last)
-    return (filters.permute(0, 2, 3, 1) if by_pixels else filters).flatten(1)
+    return (filters.permute(0, 2, 3, 1) if _by_pixels(filters) else filters).flatten(1)
 
 
 def _folded(matrix: Tensor, like: Tensor) -> Tensor:
     """Give a matrix as the filters that ``_unfolded`` made such a one of."""
-    by_pixels = like.ndim == 4 and like.is_contiguous(memory_format=torch.channels_last)
-    if not by_pixels:
+    if not _by_pixels(like):
         return matrix.view(like.shape)
     return matrix.view(like.permute(0, 2, 3, 1).shape).permute(0, 3, 1, 2)
 

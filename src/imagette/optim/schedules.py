@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import torch
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
+from imagette.core.console import counted
 from imagette.core.errors import InputError
 from imagette.recipe.optimizers import (
     Constant,
@@ -131,8 +132,7 @@ class FollowPlateau:
         after = self.rate(0)
         if after == before:
             return None
-        epochs = self._torch.patience + 1
-        waited = "1 epoch" if epochs == 1 else f"{epochs} epochs"
+        waited = counted(self._torch.patience + 1, "epoch")
         return f"learning rate {before:.6g} → {after:.6g}: {self._monitor} has not improved for {waited}"
 
     def state(self) -> dict[str, Any]:

@@ -5,17 +5,20 @@ from __future__ import annotations
 import difflib
 import os
 import tomllib
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, time
 from functools import cache
 from importlib import resources
+from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from imagette.core.console import counted
 from imagette.core.errors import InputError
 from imagette.core.registry import suggestion
 from imagette.recipe.faults import COMPONENTS, explained
@@ -105,6 +108,18 @@ def _check_strength(target: str, strength: Strength) -> None:
         raise InputError(f"{target!r} does not come in strength {strength!r}", hint=hint)
 
 
+def assigned(overrides: Iterable[str]) -> frozenset[str]:
+    """Name the dotted keys that assignments set, those within a section that is given whole too.
+
+    Example:
+        >>> sorted(assigned(["train={epochs=3}", "name=mine"]))
+        ['name', 'train.epochs']
+    """
+    page = _nest(map(_assignment, overrides))
+    keys = ([f"{key}.{inner}" for inner in value] if isinstance(value, dict) else [key] for key, value in page.items())
+    return frozenset(chain.from_iterable(keys))
+
+
 def replaced(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
     """Make a recipe that differs from another in dotted keys."""
     page = recipe.model_dump()
@@ -164,7 +179,10 @@ def _entries(folder: str) -> list[str]:
 
 def _run_name(path: str) -> str:
     stem = Path(os.path.abspath(path)).name.split(".")[0]  # noqa: PTH100  # unlike resolve, it follows no link
-    kept = "".join(c if c.isalnum() or c in "_-" else "-" for c in stem).strip("-_")
+    # Whole letters: some systems write them in parts, and marks are parts of words in many scripts.
+    letters = unicodedata.normalize("NFC", stem)
+    kept = "".join(c if c.isalnum() or c in "_-" or unicodedata.category(c)[0] == "M" else "-" for c in letters)
+    kept = kept.strip("-_")
     return kept[:64] or "images"
 
 
@@ -248,8 +266,8 @@ def _merge_and_validate(layers: Sequence[tuple[str, Page]]) -> Resolved:
         return Resolved(Recipe.model_validate(merged), origins)
     except ValidationError as error:
         faults = [explained(detail, origins) for detail in error.errors(include_url=False)]
-        count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
-        raise InputError("\n  ".join([f"the recipe has {count}:", *faults])) from None  # which says all there is
+        heading = f"the recipe has {counted(len(faults), 'fault')}:"
+        raise InputError("\n  ".join([heading, *faults])) from None  # which says all there is
 
 
 def _merge_section(merged: Page, origins: dict[str, str], key: str, values: Page, origin: str) -> None:

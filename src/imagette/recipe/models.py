@@ -212,15 +212,16 @@ ModelSpec = Annotated[
     Field(discriminator="name"),
 ]
 
+MODELS: tuple[type[Model], ...] = get_args(get_args(ModelSpec)[0])
 WIDTHS = ("widths", "hidden", "width", "factor")  # the parameters by which a model is wide
+NARROWER = 4  # times
 
 
-def narrower(spec: ModelSpec, times: int = 4) -> ModelSpec | None:
-    """Give a model of the same family, so many times narrower, without dropout; None where there is nothing to narrow.
+def narrower(spec: ModelSpec) -> ModelSpec | None:
+    """Give a model of the same family, a quarter as wide, without dropout; None where there is nothing to narrow.
 
     Args:
-        spec: the wide one.
-        times: what its channels and hidden layers are divided by, rounded up.
+        spec: the wide one; a quarter of its channels and hidden layers is rounded up.
 
     Example:
         >>> narrower(CNN(widths=(32, 66), dropout=0.5))
@@ -230,7 +231,7 @@ def narrower(spec: ModelSpec, times: int = 4) -> ModelSpec | None:
     """
     found: dict[str, Any] = {key: value for key, value in spec if key in WIDTHS}
     narrow = {
-        key: tuple(-(-width // times) for width in value) if isinstance(value, tuple) else -(-value // times)
+        key: tuple(-(-width // NARROWER) for width in value) if isinstance(value, tuple) else -(-value // NARROWER)
         for key, value in found.items()
     }
     if narrow == found:
@@ -247,5 +248,4 @@ def with_widths() -> list[str]:
         >>> "speednet" in with_widths(), "lenet" in with_widths()
         (True, False)
     """
-    every = get_args(get_args(ModelSpec)[0])
-    return [spec.model_fields["name"].default for spec in every if {*WIDTHS} & {*spec.model_fields}]
+    return [spec.model_fields["name"].default for spec in MODELS if {*WIDTHS} & {*spec.model_fields}]

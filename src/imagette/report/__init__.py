@@ -1,1 +1,1 @@
-"""Layer 5: pictures of a run; it reads the folder and never trains."""
+"""Layer 5: pages and pictures, of a run, its network, and any labelled images; it reads, and never trains."""

@@ -16,11 +16,11 @@ from torch import nn
 
 from imagette.core.errors import InputError
 from imagette.core.shape import Shape
-from imagette.data.pictures import DPI, check_name, write
 from imagette.models.graph import Block, Box, Graph, shortened
 from imagette.models.labels import Kind
 from imagette.models.trace import network_graph
 from imagette.report.layout import BOX, Cell, Frame, Layout, Line
+from imagette.report.pictures import DPI, check_suffix, write
 
 FORMATS = (".png", ".svg")
 MOST = 1000  # boxes; the picture of more would be too tall to look at
@@ -69,7 +69,7 @@ def save(module: nn.Module, shape: Shape, path: Path, title: str = "") -> Path:
         >>> save(net, (1, 28, 28), Path(tempfile.mkdtemp()) / "net.png").name
         'net.png'
     """
-    check_name(path, FORMATS)
+    check_suffix(path, FORMATS)
     # Text stays text: it can be searched and copied. Without a date the same network gives the same file.
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "imagette", "text.usetex": False}):
         picture = figure(network_graph(module, shape), title or type(module).__name__)

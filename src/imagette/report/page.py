@@ -12,11 +12,12 @@ from typing import Any
 import jinja2
 import numpy as np
 
-from imagette.core.console import counted, say
+from imagette.core.console import say
 from imagette.core.errors import InputError
 from imagette.core.files import atomic_write
 from imagette.data.formats.decode import on_white, picture
 from imagette.data.mapped import ZIP_DAMAGE, read_npz
+from imagette.engine.plan import in_words
 from imagette.report import plots
 from imagette.runs.run import Run
 
@@ -81,10 +82,7 @@ def _facts(run: Run) -> list[tuple[str, str]]:
         ("test negative log-likelihood", f"{summary['test']['nll']:.4f}"),
         ("test calibration error", f"{summary['test']['calibration_error']:.4f}"),
         ("seconds", ", ".join(f"{name} {value:.1f}" for name, value in seconds.items())),
-        (
-            "hardware",
-            f"{run.device}; {plan['device']}, {plan['precision']}, {counted(plan['threads'], 'thread')}",
-        ),
+        ("hardware", f"{run.device}; {plan['device']}, {in_words(plan)}"),
         ("versions", f"imagette {environment['packages']['imagette']}, torch {environment['packages']['torch']}"),
         ("command", environment["command"]),
     ]

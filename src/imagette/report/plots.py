@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 
 from imagette.core.console import say
 from imagette.core.errors import EnvironmentFault
-from imagette.data.pictures import DPI, fonts, write
-from imagette.data.preview import shortened
 from imagette.report import network
+from imagette.report.pictures import DPI, fonts, write
+from imagette.report.preview import shortened
 from imagette.runs.run import Run
 
 INK, TRAIN, VALIDATION = "#333333", "#1f77b4", "#d95f02"

@@ -11,10 +11,10 @@ from typing import Any
 
 from imagette.core.errors import InputError
 from imagette.data import load as data
-from imagette.engine import device
+from imagette.engine import settings
 from imagette.engine.estimate import Estimate, estimate
 from imagette.optim.schedules import bounds
-from imagette.recipe.load import strengths
+from imagette.recipe.load import assigned, strengths
 from imagette.recipe.models import SpeedNet
 from imagette.recipe.schema import Recipe
 
@@ -24,7 +24,7 @@ LEAST = 0.5  # share of its epochs that a recipe must be given: with fewer, a fa
 MOST = 3.0  # times its epochs; more would hardly help
 
 
-@device.undisturbed()
+@settings.undisturbed()
 def within_budget(target: str | os.PathLike[str], seconds: float, overrides: Sequence[str] = ()) -> Recipe:
     """Choose a recipe's strength and epochs so that training and testing take a given time here.
 
@@ -51,7 +51,7 @@ def within_budget(target: str | os.PathLike[str], seconds: float, overrides: Seq
     """
     if not isinstance(seconds, Real) or not 0 < seconds < math.inf:
         raise InputError(f"a budget of {seconds!r} seconds", hint="give a number larger than 0")
-    asked = frozenset(text.partition("=")[0].strip() for text in overrides)
+    asked = assigned(overrides)
     if "train.epochs" in asked:
         raise InputError("a budget decides train.epochs, and it was given too", hint="leave one of them out")
     end = time.perf_counter() + FILLED * seconds - REPORT

@@ -18,7 +18,7 @@ from imagette.core.files import check_name, with_home
 from imagette.data import load as data
 from imagette.data.catalog import CATALOG
 from imagette.data.splits import Splits
-from imagette.engine import device, probe
+from imagette.engine import probe, settings
 from imagette.engine.loop import Training
 from imagette.engine.plan import Plan
 from imagette.recipe.schema import Recipe
@@ -76,7 +76,7 @@ def stream(recipe: Recipe | PathLike, *, model: nn.Module | None = None, runs: P
         yield from Session(Run(folder.path, model), splits, training, clock.seconds).events()
 
 
-@device.undisturbed()
+@settings.undisturbed()
 def train(
     recipe: Recipe | PathLike, *, model: nn.Module | None = None, runs: PathLike = "runs", progress: bool = True
 ) -> Run:
@@ -101,7 +101,7 @@ def train(
     return show(stream(recipe, model=model, runs=runs), visible=progress)
 
 
-@device.undisturbed()
+@settings.undisturbed()
 def resume(
     path: PathLike,
     *,
@@ -133,7 +133,7 @@ def resume(
     return show(_resumed(folder, epochs, finish, model), visible=progress)
 
 
-@device.undisturbed()
+@settings.undisturbed()
 def extend(
     path: PathLike,
     epochs: int,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from imagette.core.errors import InputError
-from imagette.core.files import atomic_write, check_name, exclusive, is_held, with_home, write_fault
+from imagette.core.files import atomic_write, check_name, with_home, write_fault
+from imagette.core.locks import exclusive, is_held
 from imagette.core.registry import suggestion
 from imagette.recipe import load as recipes
 from imagette.recipe.schema import Recipe
@@ -135,17 +137,16 @@ def check_writable(root: Path) -> None:
     check_name(root.absolute())
     # A link that leads nowhere is there, too: nothing can be made in it.
     there = next(at for at in (root.absolute(), *root.absolute().parents) if at.exists() or at.is_symlink())
-    probe = there / f".probe-{os.getpid()}"
     try:
-        probe.touch()
-        probe.unlink()
+        with tempfile.NamedTemporaryFile(dir=there, prefix=".probe-"):
+            pass
     except OSError as error:
         raise write_fault(root, error) from error
 
 
 def run_paths(root: Path | str) -> list[Path]:
     """List the run folders under a root, oldest number first."""
-    return sorted((file.parent for file in Path(root).glob("*/status.json")), key=_by_number)
+    return sorted((file.parent for file in with_home(root).glob("*/status.json")), key=_by_number)
 
 
 def _by_number(path: Path) -> tuple[str, int]:

@@ -14,7 +14,6 @@ from imagette.core.errors import InputError
 from imagette.core.files import atomic_write, write_fault
 from imagette.engine.events import EpochDone, Event, Logged
 
-CLOCKS = frozenset({"seconds", "images_per_second"})  # columns that differ between two equal runs
 EPOCH_COLUMNS = tuple(f.name for f in fields(EpochDone) if f.name != "announcement")
 STEP_COLUMNS = tuple(f.name for f in fields(Logged))
 _FILES: dict[type, tuple[str, tuple[str, ...]]] = {

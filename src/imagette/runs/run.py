@@ -20,6 +20,7 @@ from imagette.data import load as data
 from imagette.data.imageset import ImageSet
 from imagette.data.splits import Splits
 from imagette.engine import device as devices
+from imagette.engine import settings
 from imagette.engine.predictor import Prediction, Predictor, Preprocessing
 from imagette.models.copies import copied
 from imagette.recipe.schema import Recipe
@@ -91,10 +92,7 @@ class Run:
     @property
     def device(self) -> str:
         """What the maker calls the processor or GPU that it was trained on."""
-        environment = self.environment
-        kind, _, number = environment["plan"]["device"].partition(":")
-        device = environment["cpu"] if kind == "cpu" else environment["gpus"][int(number or 0)]
-        return str(device["name"])
+        return str(devices.recorded(self.environment, self.environment["plan"]["device"])["name"])
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -128,7 +126,7 @@ class Run:
         preprocessing = Preprocessing.from_dict(facts["preprocessing"])
         weights = load_tensors(self.path / "model.safetensors", facts["sha256"])
         if self._module is None:
-            with torch.random.fork_rng([]), devices.as_torch_starts():  # its first weights are replaced
+            with torch.random.fork_rng([]), settings.as_torch_starts():  # its first weights are replaced
                 module = models.build(self.recipe.model, preprocessing.shape, len(classes))
         else:
             module = copied(self._module).cpu()  # the caller's may go on to other weights

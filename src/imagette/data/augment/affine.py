@@ -8,6 +8,7 @@ import numpy as np
 from torch import Tensor
 from torch.nn import functional
 
+from imagette.core.shape import Shape
 from imagette.data.augment.color import transparency
 from imagette.data.augment.draws import Numbers, Random, Stream
 from imagette.recipe.schema import Augment
@@ -31,7 +32,7 @@ class Affine:
     Source: Simard et al., 2003; the parameters are those of torchvision's RandomAffine.
     """
 
-    def __init__(self, spec: Augment, shape: tuple[int, int, int]) -> None:
+    def __init__(self, spec: Augment, shape: Shape) -> None:
         self._bounds = (
             math.radians(spec.rotation),
             spec.translate,

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from imagette.core.errors import InputError
+from imagette.core.shape import Shape
 from imagette.data.augment.draws import Numbers, Random, Stream
 
 AREA = (0.02, 0.33)  # of random erasing: share of the image
@@ -56,7 +57,7 @@ class Erase(Blank):
     RandomErasing.
     """
 
-    def __init__(self, probability: float, shape: tuple[int, int, int]) -> None:
+    def __init__(self, probability: float, shape: Shape) -> None:
         self._probability, self._size = probability, shape[1:]
 
     def draw(self, random: Random) -> Numbers:
@@ -84,7 +85,7 @@ class Cutout(Blank):
     Source: DeVries and Taylor, 2017, arXiv:1708.04552.
     """
 
-    def __init__(self, side: int, shape: tuple[int, int, int]) -> None:
+    def __init__(self, side: int, shape: Shape) -> None:
         if side >= min(shape[1:]):
             raise InputError(
                 f"augment.cutout = {side} is not smaller than the images, which have {shape[1]}x{shape[2]} pixels",

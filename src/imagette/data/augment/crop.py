@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from imagette.core.errors import InputError
+from imagette.core.shape import Shape
 from imagette.data.augment.color import transparency
 from imagette.data.augment.draws import Numbers, Random, Stream
 from imagette.recipe.schema import Augment
@@ -34,7 +35,7 @@ class FlipAndCrop:
     Source: He et al., 2015, section 4.2 (crop and random flip); Jordan, 2024, arXiv:2404.00498 (alternating flip).
     """
 
-    def __init__(self, spec: Augment, shape: tuple[int, int, int]) -> None:
+    def __init__(self, spec: Augment, shape: Shape) -> None:
         if spec.crop_padding >= min(shape[1:]):
             raise InputError(
                 f"augment.crop_padding = {spec.crop_padding} is not smaller than the images, "

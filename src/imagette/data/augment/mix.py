@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from imagette.core.shape import Shape
 from imagette.data.augment.blank import inside
 from imagette.data.augment.draws import Numbers, Random, Stream
 
@@ -49,7 +50,7 @@ class CutMix:
     Source: Yun et al., 2019, arXiv:1905.04899.
     """
 
-    def __init__(self, alpha: float, classes: int, shape: tuple[int, int, int]) -> None:
+    def __init__(self, alpha: float, classes: int, shape: Shape) -> None:
         self._alpha, self._classes, self._size = alpha, classes, shape[1:]
 
     def draw(self, random: Random) -> Numbers:

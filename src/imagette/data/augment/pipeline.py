@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from imagette.core.errors import InputError
+from imagette.core.shape import Shape
 from imagette.data.augment.affine import Affine
 from imagette.data.augment.blank import Cutout, Erase
 from imagette.data.augment.color import Grayscale, Hue, brightness, contrast, saturation
@@ -68,7 +69,7 @@ class Augmentation:
     def __init__(
         self,
         spec: Augment,
-        shape: tuple[int, int, int],
+        shape: Shape,
         mean: Sequence[float],
         std: Sequence[float],
         device: torch.device | str,
@@ -148,7 +149,7 @@ class Augmentation:
         return draws[:, self._columns[operation]]
 
 
-def _check_channels(spec: Augment, shape: tuple[int, int, int]) -> None:
+def _check_channels(spec: Augment, shape: Shape) -> None:
     for key in COLOR_ONLY:
         if (value := getattr(spec, key)) and shape[0] != 3:
             raise InputError(
@@ -157,7 +158,7 @@ def _check_channels(spec: Augment, shape: tuple[int, int, int]) -> None:
             )
 
 
-def _before_normalising(spec: Augment, shape: tuple[int, int, int], device: torch.device | str) -> list[Operation]:
+def _before_normalising(spec: Augment, shape: Shape, device: torch.device | str) -> list[Operation]:
     operations: list[Operation] = []
     if any(getattr(spec, key) for key in AFFINE):
         operations.append(Affine(spec, shape))
@@ -174,7 +175,7 @@ def _before_normalising(spec: Augment, shape: tuple[int, int, int], device: torc
     return operations
 
 
-def _after_normalising(spec: Augment, shape: tuple[int, int, int]) -> list[Operation]:
+def _after_normalising(spec: Augment, shape: Shape) -> list[Operation]:
     operations: list[Operation] = []
     if spec.erase:
         operations.append(Erase(spec.erase, shape))
@@ -183,7 +184,7 @@ def _after_normalising(spec: Augment, shape: tuple[int, int, int]) -> list[Opera
     return operations
 
 
-def _mixing(spec: Augment, shape: tuple[int, int, int], classes: int) -> Mixup | CutMix | None:
+def _mixing(spec: Augment, shape: Shape, classes: int) -> Mixup | CutMix | None:
     if spec.mixup:
         return Mixup(spec.mixup, classes)
     return CutMix(spec.cutmix, classes, shape) if spec.cutmix else None

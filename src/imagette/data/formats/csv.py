@@ -24,12 +24,12 @@ import numpy.typing as npt
 
 from imagette.core.errors import InputError
 from imagette.data.formats import pixels
-from imagette.data.formats.files import File, printable, stamp
+from imagette.data.formats.files import FoundFile, printable, stamp
 from imagette.data.formats.folder import NAMES, Listing, read_listing
-from imagette.data.formats.images import Wanted
 from imagette.data.formats.labels import are_numerals, from_numbers
 from imagette.data.formats.pixels import LABEL_COLUMNS, read_pixels
 from imagette.data.formats.text import Line, blocks, first_line
+from imagette.data.formats.wanted import Wanted
 from imagette.data.imageset import Images, ImageSet
 from imagette.data.importcache import cached
 from imagette.data.splits import Parts
@@ -174,17 +174,17 @@ def _rows(path: Path, lines: Sequence[Line]) -> Iterator[Row]:
         ) from error
 
 
-def _file(path: Path, line: int, name: str, wanted: Wanted) -> File:
+def _file(path: Path, line: int, name: str, wanted: Wanted) -> FoundFile:
     file = path.parent / name
     if not os.path.isfile(file):  # noqa: PTH113  # unlike Path's, it takes any text for an answer
         if wanted.skip_unreadable:
-            return File(str(file), -1)
+            return FoundFile(str(file), -1)
         raise InputError(
             f"{printable(path)}:{line}: no image file {printable(name if len(name) <= 80 else f'{name[:80]}…')!r}",
             hint=f"paths are relative to {printable(path.parent)}; data.skip_unreadable = true leaves such files out",
         )
     found = file.stat()
-    return File(str(file), found.st_size, stamp(found))
+    return FoundFile(str(file), found.st_size, stamp(found))
 
 
 def _read_pixels(path: Path, wanted: Wanted) -> ImageSet:

@@ -16,7 +16,7 @@ from imagette.core.console import inert
 RUN_FILES = ("recipe.toml", "status.json")  # of a training in the very folder that holds its images
 
 
-class File(NamedTuple):
+class FoundFile(NamedTuple):
     """A file found in a folder, and what tells a changed one from it."""
 
     path: str  # a Path each would take longer to make than 60,000 files take to list
@@ -30,7 +30,7 @@ class File(NamedTuple):
         return (dot + end).lower() if dot else ""
 
 
-def walk(folder: str | Path, within: frozenset[tuple[int, int]] = frozenset()) -> Iterator[File]:
+def walk(folder: str | Path, within: frozenset[tuple[int, int]] = frozenset()) -> Iterator[FoundFile]:
     """Yield the files of a folder and its folders, sorted by name.
 
     Hidden names are left out, as are pipes, devices and sockets. Links are followed, but not into a folder that one
@@ -54,13 +54,13 @@ def walk(folder: str | Path, within: frozenset[tuple[int, int]] = frozenset()) -
                     yield from walk(entry.path, within)
             elif entry.is_file():
                 found = entry.stat()
-                yield File(entry.path, found.st_size, stamp(found))
+                yield FoundFile(entry.path, found.st_size, stamp(found))
             elif entry.is_symlink() and not os.path.exists(entry.path):  # noqa: PTH110, an entry has only a name
-                yield File(entry.path, -1)
+                yield FoundFile(entry.path, -1)
         except OSError as error:
             if error.errno != errno.ELOOP:
                 raise
-            yield File(entry.path, -1)  # a link to itself leads to nothing, too
+            yield FoundFile(entry.path, -1)  # a link to itself leads to nothing, too
 
 
 def stamp(found: os.stat_result) -> tuple[int, ...]:

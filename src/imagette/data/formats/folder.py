@@ -18,9 +18,10 @@ import numpy as np
 
 from imagette.core.errors import InputError
 from imagette.data.formats.decode import DARK, EXTENSIONS, SIXTEEN
-from imagette.data.formats.files import File, folders, identity, printable, walk
-from imagette.data.formats.images import Decoded, Wanted, decode_all
+from imagette.data.formats.files import FoundFile, folders, identity, printable, walk
+from imagette.data.formats.images import Decoded, decode_all
 from imagette.data.formats.labels import from_names
+from imagette.data.formats.wanted import Wanted
 from imagette.data.imageset import ImageSet
 from imagette.data.importcache import cached
 from imagette.data.splits import Parts
@@ -36,7 +37,7 @@ NAMES = {
 class Listing:
     """Image files with the names of their classes."""
 
-    files: list[File] = field(default_factory=list)
+    files: list[FoundFile] = field(default_factory=list)
     names: list[str] = field(default_factory=list)  # one a file
     places: list[str] = field(default_factory=list)  # one a file: how it is called in ids and messages
     classes: list[str] = field(default_factory=list)  # those without files too

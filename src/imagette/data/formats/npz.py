@@ -20,9 +20,9 @@ import numpy.typing as npt
 from imagette.core import machine
 from imagette.core.errors import InputError
 from imagette.data.formats.files import printable
-from imagette.data.formats.images import Wanted
 from imagette.data.formats.labels import from_names, from_numbers
 from imagette.data.formats.pixels import pixel_shape
+from imagette.data.formats.wanted import Wanted
 from imagette.data.imageset import CHANNELS, Images, ImageSet, Labels
 from imagette.data.mapped import ZIP_DAMAGE, mappable, read_npz
 from imagette.data.splits import Parts

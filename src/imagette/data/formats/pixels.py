@@ -22,7 +22,7 @@ from imagette.core.errors import InputError
 from imagette.core.shape import Shape
 from imagette.data.formats.decode import EXTENSIONS
 from imagette.data.formats.files import printable
-from imagette.data.formats.images import check_memory
+from imagette.data.formats.fitting import check_in_memory
 from imagette.data.formats.text import Line, blocks, first_line
 from imagette.data.imageset import Images
 
@@ -67,7 +67,7 @@ def read_pixels(path: str | Path) -> tuple[Images, npt.NDArray[np.int64] | None,
                 lines += [line.number for line in rows]
     if not lines:
         raise InputError(f"{printable(path)}: holds a header and no rows")
-    check_memory((len(lines), *table.shape))
+    check_in_memory((len(lines), *table.shape))
     name = printable(path.name)
     values, numbers = np.concatenate(pixels), np.concatenate(labels)
     if table.header is None and table.label == 0:
@@ -212,4 +212,4 @@ def _is_number(cell: str) -> bool:
 
 
 def _is_whole(cell: str) -> bool:
-    return re.fullmatch(r"[-+]?[0-9]+", cell.strip()) is not None
+    return re.fullmatch(r"[-+]?[0-9]{1,400}", cell.strip()) is not None  # of thousands of digits Python reads no number

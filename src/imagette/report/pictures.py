@@ -18,7 +18,7 @@ DPI = 120  # of the pictures of runs and networks
 WIDE_FONTS = ("Noto Sans CJK SC", "Noto Sans CJK JP", "WenQuanYi Zen Hei", "Microsoft YaHei", "PingFang SC", "SimHei")
 
 
-def check_name(path: Path, suffixes: Sequence[str] = (".png",)) -> None:
+def check_suffix(path: Path, suffixes: Sequence[str] = (".png",)) -> None:
     """Refuse a file's name that is no picture's.
 
     Args:
@@ -29,7 +29,7 @@ def check_name(path: Path, suffixes: Sequence[str] = (".png",)) -> None:
         InputError: for another suffix.
 
     Example:
-        >>> check_name(Path("curves.PNG"))
+        >>> check_suffix(Path("curves.PNG"))
     """
     if path.suffix.lower() not in suffixes:
         raise InputError(f"{path}: not a picture's name", hint=f"let it end in {' or '.join(suffixes)}")

@@ -12,7 +12,7 @@ from rich.cells import cell_len, set_cell_size
 from imagette.data.formats.decode import on_white, picture
 from imagette.data.formats.files import printable
 from imagette.data.imageset import ImageSet
-from imagette.data.pictures import check_name, fonts, write
+from imagette.report.pictures import check_suffix, fonts, write
 
 LONGEST_NAME = 12
 
@@ -38,7 +38,7 @@ def save(imageset: ImageSet, path: Path, rows: int = 4, columns: int = 16, title
         >>> two = ImageSet(images, np.array([0, 1]), ("cat", "dog"), np.array(["1.png", "2.png"]))
         >>> save(two, Path(tempfile.mkdtemp()) / "two.png", rows=1, columns=2)
     """
-    check_name(path)
+    check_suffix(path)
     order = np.random.default_rng(seed).permutation(len(imageset))[: rows * columns]
     chosen = imageset.take(order)
     columns = min(columns, max(1, len(chosen)))

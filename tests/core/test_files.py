@@ -1,5 +1,6 @@
 """A file is whole or it is the old one, whatever happens; a lock has one owner and outlives no process."""
 
+import os
 import resource
 from collections.abc import Callable
 from pathlib import Path
@@ -135,3 +136,13 @@ def test_a_lock_is_free_after_its_block_even_when_that_failed(tmp_path: Path) ->
     with pytest.raises(KeyError):
         fail()
     take(tmp_path / "lock")
+
+
+@pytest.mark.parametrize(("mask", "mode"), [(0o077, 0o600), (0o002, 0o664)])
+def test_a_file_is_for_whom_the_user_makes_files(tmp_path: Path, mask: int, mode: int) -> None:
+    before = os.umask(mask)
+    try:
+        atomic_write(tmp_path / "a.txt", "mine")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a.txt").stat().st_mode & 0o777 == mode

@@ -223,6 +223,14 @@ def test_sixteen_bits_keep_their_upper_eight(tmp_path, suffix):
     assert done == ["16 bits to 8"]
 
 
+def test_sixteen_bits_have_their_transparent_value_laid_on_white(tmp_path):
+    values = np.array([[300, 301, 65535]], np.uint16)
+    path = saved(tmp_path / "a.png", Image.fromarray(values), transparency=300)
+    pixels, done = decode(path)
+    assert pixels.tolist() == [[[255, 1, 255]]]
+    assert done == ["16 bits to 8", "transparency laid on white"]
+
+
 def test_one_bit_is_black_and_white(tmp_path):
     image = Image.new("1", (3, 1))
     image.putpixel((1, 0), 1)

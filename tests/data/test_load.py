@@ -182,7 +182,9 @@ def test_a_labelled_npz_beside_with_other_classes_stops_a_training(tmp_path):
     pixels = np.random.default_rng(0).integers(0, 256, (40, 4, 4), np.uint8)
     np.savez(tmp_path / "train.npz", images=pixels, labels=np.arange(40) % 2)
     np.savez(tmp_path / "test.npz", images=pixels[:2], labels=[0, 7])
-    assert "label 7 is out of range" in fault(data(tmp_path / "train.npz"))
+    said = fault(data(tmp_path / "train.npz"))
+    assert "label 7 is out of range" in said
+    assert "it lies beside train.npz, and so holds the test images: mend it, or rename it" in said
 
 
 def test_test_images_are_resized_once_as_for_a_prediction(tmp_path):
@@ -401,6 +403,18 @@ def test_a_damaged_cache_is_replaced(pictures, capsys):
         assert "imported anew" in capsys.readouterr().err
         for name, array in arrays.items():
             np.testing.assert_array_equal(np.load(kept)[name], array)
+
+
+def test_the_newest_import_is_kept_whatever_the_clock_says(pictures):
+    for size in (2, 3, 4):
+        load(data(pictures, size=size))
+    for kept in (cache_folder() / "imports").glob("*.npz"):
+        os.utime(kept, (2**32, 2**32))  # before the clock was set back
+    before = {file.name for file in (cache_folder() / "imports").glob("*.npz")}
+    load(data(pictures, size=5))
+    after = {file.name for file in (cache_folder() / "imports").glob("*.npz")}
+    assert len(after) == 3
+    assert len(after - before) == 1
 
 
 def test_what_a_killed_import_left_is_swept_away(pictures):

@@ -35,6 +35,13 @@ def test_the_total_is_exact_where_classes_do_not_divide():
     assert (len(kept), len(taken)) == (68, 23)
 
 
+def test_where_not_all_classes_can_give_the_lot_decides():
+    labels = np.repeat(np.arange(26), 7)
+    given = [np.unique(labels[stratified(labels, 0.1, seed)[1]]).tolist() for seed in range(20)]
+    assert {len(classes) for classes in given} == {18}
+    assert {each for classes in given for each in classes} == set(range(26))
+
+
 def test_equal_classes_give_equally():
     labels = np.tile(np.arange(10), 100)
     _, taken = stratified(labels, 0.1, seed=0)

@@ -62,11 +62,12 @@ def test_where_no_epoch_fits_a_part_of_the_images_is_taken() -> None:
     assert (recipe.train.epochs, recipe.data.limit) == (1, 1600)
 
 
-def test_a_part_of_the_images_holds_all_classes() -> None:
+def test_a_part_of_the_images_holds_all_classes_and_one_to_validate_on() -> None:
     recipe = imagette.Recipe.load("digits", ["train.batch_size=64"])
-    assert scaled(recipe, COSTS, images=6400, seconds=2 + 0.2, classes=128).data.limit == 128
-    with pytest.raises(InputError, match="the budget is too short"):
-        scaled(recipe, COSTS, images=6400, seconds=2 + 0.2, classes=129)
+    for classes, asked in ((127, recipe), (128, recipe.replace(**{"data.validation": 0.0, "train.keep": "last"}))):
+        assert scaled(asked, COSTS, images=6400, seconds=2 + 0.2, classes=classes).data.limit == 128
+        with pytest.raises(InputError, match="the budget is too short"):
+            scaled(asked, COSTS, images=6400, seconds=2 + 0.2, classes=classes + 1)
 
 
 def test_what_counts_in_epochs_keeps_its_share(alone) -> None:

@@ -10,6 +10,7 @@ import re
 import shutil
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 import imagette
-from imagette.core.errors import Diverged, EnvironmentFault, InputError
+from imagette.core.errors import Diverged, EnvironmentFault, InputError, Interrupted
 from imagette.data import catalog, store
 from imagette.data import load as data
 from imagette.engine import probe
@@ -302,6 +303,57 @@ def test_an_interrupted_run_is_finished_with_what_it_has_learned(tmp_path: Path)
     assert (run.summary["epochs"], run.recipe.train.epochs, len(run.history)) == (2, 50, 2)
     assert run.test() == run.summary["test"]
     assert run.summary["test"]["accuracy"] > 0.5
+
+
+def test_an_epoch_that_was_cut_short_is_ended_before_an_extension_begins(tmp_path: Path) -> None:
+    stream = imagette.stream(recipe("train.epochs=4", "train.log_every=1", "schedule.name=cosine"), runs=tmp_path)
+
+    def stopping(event: object) -> None:
+        if isinstance(event, Logged) and event.step == 50:  # of 21 an epoch
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(Interrupted):
+        list(map(stopping, stream))
+    done = imagette.resume(run_paths(tmp_path)[-1], finish=True, progress=False)
+    longer = imagette.extend(done.path, 2, factor=0.5, progress=False)
+    assert longer.recipe.schedule.restarts == (3,)
+    assert [row["epoch"] for row in longer.history] == [1, 2, 3, 4, 5]
+
+
+def test_without_a_checkpoint_a_changed_recipe_is_planned_anew(tmp_path: Path) -> None:
+    path = stopped_after(1, recipe("schedule.name=onecycle"), tmp_path / "a")
+    shutil.rmtree(path / "checkpoints")
+    RunFolder(path).set_status(state="failed")
+    RunFolder(path).write_recipe(RunFolder(path).recipe().replace(**{"train.batch_size": 256}))
+    resumed = imagette.resume(path, progress=False)
+    assert resumed.environment["plan"]["steps_per_epoch"] == 6
+    anew = imagette.train(recipe("schedule.name=onecycle", "train.batch_size=256"), runs=tmp_path, progress=False)
+    assert table(resumed.path) == table(anew.path)
+
+
+def test_a_stream_may_end_in_another_thread(tmp_path: Path) -> None:
+    before = signal.getsignal(signal.SIGINT)
+    stream = imagette.stream(recipe("train.epochs=1"), runs=tmp_path)
+    next(stream)
+    with ThreadPoolExecutor(1) as pool:
+        rest = pool.submit(lambda: list(stream)).result()
+    assert isinstance(rest[-1], session.Tested)
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_what_the_process_was_told_to_ignore_does_not_stop_a_training(tmp_path: Path) -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell does in the background
+    try:
+        events = []
+        for event in imagette.stream(recipe("train.epochs=1"), runs=tmp_path):
+            events.append(event)
+            signal.raise_signal(signal.SIGINT)
+        assert isinstance(events[-1], session.Tested)
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_to_finish_now_is_taken_back_by_a_stop_before_the_test(tmp_path: Path) -> None:

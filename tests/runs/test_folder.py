@@ -37,6 +37,21 @@ def test_a_link_that_leads_nowhere_is_refused(tmp_path: Path, recipe: Recipe) ->
             RunFolder.create(root, recipe, {})
 
 
+@pytest.mark.parametrize("value", ["3", None, [1]])
+def test_a_page_of_other_types_is_damaged(tmp_path: Path, recipe: Recipe, value: object) -> None:
+    made = RunFolder.create(tmp_path, recipe, {}).path
+    status = json.loads((made / "status.json").read_text())
+    (made / "status.json").write_text(json.dumps(status | {"epoch": value}))
+    with pytest.raises(InputError, match=r"(?s)status\.json.*epoch"):
+        RunFolder(made)
+
+
+def test_the_probe_of_a_folder_meets_no_other(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(check_writable, [tmp_path] * 800))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_numbers_go_on_behind_the_highest(tmp_path: Path, recipe: Recipe) -> None:
     (tmp_path / "digits-41").mkdir()
     assert RunFolder.create(tmp_path, recipe, {}).path.name == "digits-42"

@@ -51,6 +51,8 @@ def _known(error: BaseException) -> ImagetteError | None:
             f"the memory is exhausted: {str(error).strip().splitlines()[0] if str(error).strip() else 'out of memory'}",
             hint="use less at once: a smaller train.batch_size and evaluate.batch_size, or fewer images by data.limit",
         )
+    if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+        return InputError(f"{str(error.filename)[:80]}…: {error.strerror}", hint="check what was given as a path")
     if isinstance(error, OSError) and error.errno in MACHINE:
         place = f"{error.filename}: " if error.filename else ""
         return EnvironmentFault(

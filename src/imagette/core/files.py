@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -70,10 +70,9 @@ def atomic_path(path: Path) -> Iterator[Path]:
     temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-        temporary = Path(name)
-        os.fchmod(descriptor, 0o644)
-        os.close(descriptor)
+        fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+        fresh.touch(exist_ok=False)
+        temporary = fresh
         yield temporary
         with temporary.open("rb") as written:
             os.fsync(written.fileno())

@@ -57,7 +57,7 @@ def cached(source: Path, stamp: Any, make: Callable[[], ImageSet]) -> ImageSet:
             return found
         made = make()
         _save(file, made)
-        _prune(group)
+        _prune(group, file)
         return (_load(file) if made.images.nbytes >= LARGE else None) or made  # the mapped one takes no memory
 
 
@@ -91,8 +91,10 @@ def _load(file: Path) -> ImageSet | None:
         return None
 
 
-def _prune(group: Path) -> None:
-    imports = sorted(group.parent.glob(f"{group.name}-*.npz"), key=lambda file: file.stat().st_mtime_ns)
+def _prune(group: Path, made: Path) -> None:
+    """Delete all imports of a source but the one just made, whatever the clock says, and the newest of the others."""
+    others = [file for file in group.parent.glob(f"{group.name}-*.npz") if file != made]
+    others.sort(key=lambda file: file.stat().st_mtime_ns, reverse=True)
     abandoned = group.parent.glob(f".{group.name}-*.tmp")  # by a process that was killed while it wrote
-    for old in (*imports[:-KEPT], *abandoned):
+    for old in (*others[KEPT - 1 :], *abandoned):
         old.unlink(missing_ok=True)

@@ -118,7 +118,11 @@ def _own(spec: Data) -> Parts:
             hint="data.division = 'any'",
         )
     if not spec.test_path and parts.test is None and (beside := _test_beside(path)):
-        test = _test_of(beside, parts, spec)
+        try:
+            test = _test_of(beside, parts, spec)
+        except InputError as error:
+            hint = f"it lies beside {printable(path.name)}, and so holds the test images: mend it, or rename it"
+            raise InputError(error.message, hint=hint) from error
         return replace(parts, test=test.note(f"test images: {printable(beside)}, found beside {printable(path.name)}"))
     return _with_test_path(parts, spec)
 

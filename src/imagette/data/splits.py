@@ -60,17 +60,18 @@ def stratified(labels: npt.ArrayLike, fraction: float, seed: int) -> tuple[Indic
         (6, 2, [0, 1])
     """
     _, codes, counts = np.unique(np.asarray(labels), return_inverse=True, return_counts=True)
-    quota = _quotas(counts, round(fraction * len(codes)))
     # The raw stream of a bit generator is the part of numpy's randomness that is promised never to change.
-    order = np.lexsort((np.random.PCG64(seed).random_raw(len(codes)), codes))
+    stream = np.random.PCG64(seed)
+    order = np.lexsort((stream.random_raw(len(codes)), codes))
+    quota = _quotas(counts, round(fraction * len(codes)), stream.random_raw(len(counts)))
     rank = np.empty(len(codes), np.int64)
     rank[order] = np.arange(len(codes)) - np.repeat(np.cumsum(counts) - counts, counts)
     taken = rank < quota[codes]
     return np.flatnonzero(~taken), np.flatnonzero(taken)
 
 
-def _quotas(counts: Indices, total: int) -> Indices:
-    """Share ``total`` among classes in proportion to their counts, by largest remainders."""
+def _quotas(counts: Indices, total: int, lots: npt.NDArray[np.uint64]) -> Indices:
+    """Share ``total`` among classes in proportion to their counts, by largest remainders, then by lot."""
     if not len(counts):
         return counts
     total = min(total, int((counts - 1).sum()))
@@ -78,7 +79,7 @@ def _quotas(counts: Indices, total: int) -> Indices:
     whole = np.minimum(whole, counts - 1)
     while missing := total - int(whole.sum()):
         able = np.flatnonzero(whole < counts - 1)
-        whole[able[np.argsort(-remainder[able], kind="stable")[:missing]]] += 1
+        whole[able[np.lexsort((lots[able], -remainder[able]))[:missing]]] += 1
     return whole
 
 

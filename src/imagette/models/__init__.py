@@ -64,8 +64,7 @@ FAMILIES: dict[type[Model], Family] = {
 def build(spec: ModelSpec, shape: Shape, classes: int) -> nn.Module:
     """Build the module that a recipe's ``[model]`` describes, for images of a shape.
 
-    The first weights follow from ``torch.manual_seed``. A module may bring ``loss(images, labels)``, which then
-    takes the place of cross-entropy.
+    The first weights follow from ``torch.manual_seed``.
 
     Args:
         spec: the recipe's model section.

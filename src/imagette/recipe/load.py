@@ -181,7 +181,7 @@ def _run_name(path: str) -> str:
     stem = Path(os.path.abspath(path)).name.split(".")[0]  # noqa: PTH100  # unlike resolve, it follows no link
     # Whole letters: some systems write them in parts, and marks are parts of words in many scripts.
     letters = unicodedata.normalize("NFC", stem)
-    kept = "".join(c if c.isalnum() or c in "_-" or unicodedata.category(c)[0] == "M" else "-" for c in letters)
+    kept = "".join(c if c in "_-" or unicodedata.category(c)[0] in "LM" or c.isdecimal() else "-" for c in letters)
     kept = kept.strip("-_")
     return kept[:64] or "images"
 

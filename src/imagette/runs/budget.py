@@ -103,7 +103,10 @@ def scaled(
     beside = costs.epoch - costs.training if whole else 0.0
     limit = int((seconds - costs.fixed - beside) / (costs.epoch - beside) * images)
     epochs = int(min(affordable, MOST * recipe.train.epochs))
-    if limit < min(max(recipe.train.batch_size, classes), images) or (not epochs and "data.limit" in asked):
+    least = max(recipe.train.batch_size, classes)
+    if recipe.data.validation and not whole:  # which takes one image at least, and leaves each class one
+        least = max(least, classes + 1, math.ceil(1 / recipe.data.validation))
+    if limit < min(least, images) or (not epochs and "data.limit" in asked):
         raise InputError(
             f"the budget is too short: when the images are loaded, {max(seconds, 0):.1f} s of it are left, preparing "
             f"and testing take {costs.fixed:.1f} s, and an epoch {costs.epoch:.1f} s",

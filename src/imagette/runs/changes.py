@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from imagette.core.console import quoted
 from imagette.core.errors import InputError
 from imagette.optim import schedules
@@ -152,9 +154,17 @@ def check_unchanged(recipe: Recipe, saved: Mapping[str, Any], path: Path) -> Non
     free = {*FREE} if _bound_to_length(recipe) else {*FREE, "train.epochs"}
     if recipe.traps.test_without_eval:  # an image's answer depends on its batch
         free.remove("evaluate.batch_size")
+    try:
+        before = Recipe.model_validate(saved)
+    except ValidationError as error:
+        raise InputError(
+            f"{path}: the checkpoint was made by a version whose recipes are other ones: {error.error_count()} of its "
+            "values do not exist here, or mean something else",
+            hint="go on with that version, or train recipe.toml as a new run",
+        ) from error
     changed = [
         f"{key}: {was} in the checkpoint, {now} in recipe.toml"
-        for key, was, now in differences(Recipe.model_validate(saved), recipe)
+        for key, was, now in differences(before, recipe)
         if key not in free
     ]
     if changed:

@@ -149,9 +149,10 @@ def extend(
     Schedules that do not depend on the length (constant, step, multistep, plateau) go on as if the epochs had been
     asked for at first. Cosine, one-cycle and linear have come to their end: they start anew over the added epochs,
     from ``factor`` times the rate; so do constant, step and multistep if a factor is given. In each case the new run's
-    recipe, trained from nothing by the same plan, gives the same weights (unless the old run stopped early: then its
-    schedule was made for more epochs than it had; or its patience would end while the rate is annealed, which begins a
-    new count of ``train.early_stop``).
+    recipe, trained from nothing by the same plan, gives the same weights (unless the old run stopped early or was
+    finished before its time: then its schedule was made for more epochs than it had; or its patience would end while
+    the rate is annealed, which begins a new count of ``train.early_stop``). An epoch in the middle of which the old run
+    was finished is ended first.
 
     Args:
         path: the finished run's folder, or its name under ``runs/``.
@@ -227,6 +228,8 @@ def _resumed(folder: RunFolder, epochs: int | None, finish: bool, model: nn.Modu
         session = Session(run, splits, training, clock.seconds)
         if epochs is not None:  # which nothing stands against
             folder.write_recipe(recipe)
+        if saved is None:  # the recipe may have been changed meanwhile
+            folder.write("environment.json", environment | {"plan": training.plan.to_dict()})
         yield from session.events(test_now=finish)
 
 
@@ -244,7 +247,9 @@ def _extended(
     if saved is None:
         raise InputError(f"{parent.path} has no checkpoint to go on from")
     changes.check_unchanged(parent.recipe(), saved.facts["recipe"], parent.path)
-    recipe = changes.longer(parent.recipe(), saved.facts["progress"]["epoch"], epochs, factor, anneal)
+    progress = saved.facts["progress"]
+    begun = progress["epoch"] + bool(progress["batch"])  # an epoch that was cut short by resume --finish is ended first
+    recipe = changes.longer(parent.recipe(), begun, epochs, factor, anneal)
     clock = _Clock()
     splits = Run(parent.path).splits
     clock.split("load")
@@ -266,9 +271,18 @@ def _extended(
 
 
 def _plan_of(environment: Mapping[str, Any], recipe: Recipe, splits: Splits) -> Plan:
-    """Give the recorded plan, but for where the images lie: a GPU may have less memory free than it had."""
+    """Give the recorded plan, but for what the recipe says itself, and for where the images lie.
+
+    A GPU may have less memory free than it had; and the recipe of a run without a checkpoint may have been changed.
+    """
     here = Plan.make(recipe, len(splits.train), splits.train.images)
-    return replace(Plan.from_dict(environment["plan"]), data=here.data)
+    said = [
+        key
+        for key in ("device", "precision", "layout", "compile", "threads")
+        if getattr(recipe.train, key) not in ("auto", 0)
+    ]
+    now = {key: getattr(here, key) for key in ("data", "steps_per_epoch", "log_every", *said)}
+    return replace(Plan.from_dict(environment["plan"]), **now)
 
 
 def _absolute(recipe: Recipe) -> Recipe:

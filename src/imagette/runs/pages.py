@@ -15,7 +15,7 @@ from imagette.core.errors import EnvironmentFault, InputError
 class Page(BaseModel):
     """A page that may hold more than what is named here."""
 
-    model_config = ConfigDict(extra="allow", frozen=True, protected_namespaces=())
+    model_config = ConfigDict(extra="allow", frozen=True, protected_namespaces=(), strict=True)
 
 
 class Status(Page):
@@ -128,8 +128,9 @@ def read(file: Path) -> dict[str, Any]:
         EnvironmentFault: when it cannot be read.
     """
     try:
-        page = json.loads(file.read_text(encoding="utf-8"))
-        PAGES[file.name].model_validate(page)
+        text = file.read_text(encoding="utf-8")
+        page = json.loads(text)
+        PAGES[file.name].model_validate_json(text)
     except FileNotFoundError:
         raise InputError(
             f"{file} is missing",

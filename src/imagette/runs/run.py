@@ -229,13 +229,13 @@ class Run:
         shape = self.predictor.preprocessing.shape
         if isinstance(what, np.ndarray):
             pixels = unlabelled.from_array(what, shape)
-            return pixels, [str(i) for i in range(len(pixels))]
+            return pixels, [str(i) for i in range(len(pixels) if pixels.ndim else 0)]
         try:
             several = [what] if isinstance(what, str | os.PathLike | Image) else list(what)
             pictures = [one for one in several if isinstance(one, Image)]
             if pictures and len(pictures) == len(several):
                 return unlabelled.from_pictures(pictures, shape), [str(i) for i in range(len(pictures))]
-            paths = [os.fspath(path) for path in several]  # type: ignore[arg-type]  # a picture among paths raises
+            paths = [os.fsdecode(path) for path in several]  # type: ignore[arg-type]  # a picture among paths raises
         except TypeError as error:
             raise InputError(
                 f"cannot predict an object of type {type(what).__name__}",

@@ -28,21 +28,32 @@ def stop_on_signals(stop: Callable[[], None]) -> Iterator[None]:
         yield
         return
 
-    if not _running:
-        # A handler that is not Python's, as where Python is a part of another program, could not be put back.
-        ours = [number for number in ASKED_TO_STOP if signal.getsignal(number) is not None]
+    if not _before:
+        # A handler that is not Python's, as where Python is a part of another program, could not be put back; and what
+        # the process was told to ignore, as a shell tells what runs in the background, is not meant for it.
+        ours = [number for number in ASKED_TO_STOP if signal.getsignal(number) not in (None, signal.SIG_IGN)]
         _before.update((number, signal.signal(number, _first)) for number in ours)
     _running.append(stop)
     try:
         yield
     finally:
         _running.remove(stop)
-        for number, handler in _before.items() if not _running else ():
-            signal.signal(number, handler)
+        if not _running and threading.current_thread() is threading.main_thread():
+            _put_back()
+
+
+def _put_back() -> None:
+    while _before:
+        signal.signal(*_before.popitem())
 
 
 def _first(number: int, _: FrameType | None) -> None:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    if not _running:  # the last training has ended in another thread, which could not put the handlers back
+        _put_back()
+        signal.raise_signal(number)
+        return
+    if signal.SIGINT in _before:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     say(f"{signal.Signals(number).name}: stopping when nothing is lost by it (Ctrl-C again ends at once)")
     for stop in _running:
         stop()

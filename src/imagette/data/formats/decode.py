@@ -282,10 +282,14 @@ def _eight_bits(image: Image.Image) -> tuple[Image.Image, list[str]]:
     if image.mode in ("L", "RGB") and not image.has_transparency_data:
         return image, []
     if image.mode.startswith("I"):
-        upper = (np.asarray(image) >> 8).astype(np.uint8)
+        deep = np.asarray(image)
+        upper = (deep >> 8).astype(np.uint8)
         negative = getattr(image, "tag_v2", {}).get(_WHITE_IS_ZERO[0]) == _WHITE_IS_ZERO[1]  # Pillow mends 8 bits only
         dark = [DARK] if upper.max(initial=0) < 16 else []
-        return Image.fromarray(255 - upper if negative else upper), [SIXTEEN, *dark]
+        gray = Image.fromarray(255 - upper if negative else upper)
+        if isinstance(clear := image.info.get("transparency"), int):  # the one of 65,536 grays that is transparent
+            gray.putalpha(Image.fromarray(np.where(deep == clear, 0, 255).astype(np.uint8)))
+        return gray, [SIXTEEN, *dark]
     mode = "L" if _is_gray(image) else "RGB"
     if image.has_transparency_data:
         straight = image.convert("LA") if image.mode == "La" else image

@@ -20,6 +20,7 @@ from pydantic import BaseModel
 import questions
 from imagette.articles import curves, table
 from imagette.cli.main import imagette
+from imagette.core import tables
 from imagette.recipe import load, show
 from imagette.recipe.models import ModelSpec
 from imagette.recipe.optimizers import OptimSpec, ScheduleSpec
@@ -101,7 +102,7 @@ def _tour(ending: str) -> str:
     page = (FOLDER / f"articles{ending}.md").read_text(encoding="utf-8")
     parts = {
         "table": table.markdown(rows) if not ending else _in_chinese(table.markdown(rows, ZH_TABLE)),
-        "classes": "".join(_classes(rows, ZH_CLASSES, "和") if ending else _classes(rows, EN_CLASSES, "and")),
+        "classes": tables.markdown(ZH_CLASSES if ending else EN_CLASSES, _classes(rows, "和" if ending else "and")),
         "machine": "".join(f"- {line}\n" for line in _machines(rows)),
     }
     for name, text in parts.items():
@@ -115,14 +116,13 @@ def _in_chinese(text: str) -> str:
     return text
 
 
-def _classes(rows: list[table.Row], headings: tuple[str, ...], joint: str) -> Iterator[str]:
-    yield f"| {' | '.join(headings)} |\n| --- | --- | --- |\n"
+def _classes(rows: list[table.Row], joint: str) -> Iterator[tuple[str, str, str]]:
     for row in rows:
         for name, side in ((row.system.id, row.as_published), (row.system.corrected, row.corrected)):
             if side:
                 low = ", ".join(f"{label} {100 * share:.1f}" for label, share in side.worst if share < 0.9) or "–"
                 one, other, count = side.confused[0]
-                yield f"| {name} | {low} | {one} {joint} {other}, {count} |\n"
+                yield name, low, f"{one} {joint} {other}, {count}"
 
 
 def _machines(rows: list[table.Row]) -> list[str]:

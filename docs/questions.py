@@ -15,7 +15,8 @@ from matplotlib.figure import Figure
 
 import drawings
 from imagette.bench.row import MACHINES, Row
-from results import RESULTS, TONGUES, WORDS, Page, age, markdown, net, pages, plan_text
+from imagette.core.tables import markdown
+from results import RESULTS, TONGUES, WORDS, Page, age, net, pages, plan_text
 
 Say = Callable[..., Any]  # gives a question's words, with figures put in
 Answer = Iterator[str]  # the table first, then a remark each

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,8 +79,3 @@ def plan_text(plan: dict[str, Any], tongue: str) -> str:
 def net(case: str, tongue: str) -> str:
     """Name a net in a language."""
     return str(WORDS["nets"].get(case, case)) if tongue == "zh" else case
-
-
-def markdown(headings: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
-    """Write a table."""
-    return "".join(f"| {' | '.join(line)} |\n" for line in [headings, ["---"] * len(headings), *lines])

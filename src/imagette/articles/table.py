@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -11,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from imagette.articles.published import SYSTEMS, System
+from imagette.core import tables
 from imagette.core.errors import InputError
 from imagette.core.files import atomic_write
 from imagette.core.locks import in_turn
@@ -177,8 +176,7 @@ def markdown(rows: Iterable[Row], headings: Sequence[str] = HEADINGS) -> str:
         | a1-2 | - | test 92.1 |
         <BLANKLINE>
     """
-    lines = [headings, ["---"] * len(headings), *(row.cells()[: len(headings)] for row in rows)]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    return tables.markdown(headings, [row.cells()[: len(headings)] for row in rows])
 
 
 def save(rows: Sequence[Row], folder: Path) -> list[Row]:
@@ -207,9 +205,7 @@ def _merged(rows: Sequence[Row], folder: Path) -> list[Row]:
             row, as_published=row.as_published or before.as_published, corrected=row.corrected or before.corrected
         )
     rows = [all_rows[system.id] for system in SYSTEMS if system.id in all_rows]
-    page = io.StringIO()
-    csv.writer(page, lineterminator="\n").writerows([HEADINGS, *(row.cells() for row in rows)])
-    atomic_write(folder / "articles.csv", page.getvalue())
+    atomic_write(folder / "articles.csv", tables.csv_text([HEADINGS, *(row.cells() for row in rows)]))
     atomic_write(folder / "articles.md", markdown(rows))
     atomic_write(folder / FILE, json.dumps([asdict(row) for row in rows], indent=1) + "\n")
     return rows

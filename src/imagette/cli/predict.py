@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,6 +10,7 @@ import click
 
 from imagette.cli import arguments
 from imagette.cli.output import percent, table
+from imagette.core.tables import csv_text
 
 
 @click.command(
@@ -79,8 +78,6 @@ def _as_json(answers: Answers) -> None:
 
 def _as_csv(answers: Answers) -> None:
     ranks = ["", *(f"_{rank}" for rank in range(2, len(answers[0][1]) + 1))]
-    page = io.StringIO()
-    writer = csv.writer(page, lineterminator="\n")
-    writer.writerow(["id", *(f"{column}{rank}" for rank in ranks for column in ("label", "probability"))])
-    writer.writerows([name, *(cell for pair in best for cell in pair)] for name, best in answers)
-    click.echo(page.getvalue(), nl=False)
+    headings = ["id", *(f"{column}{rank}" for rank in ranks for column in ("label", "probability"))]
+    rows = ([name, *(cell for pair in best for cell in pair)] for name, best in answers)
+    click.echo(csv_text([headings, *rows]), nl=False)

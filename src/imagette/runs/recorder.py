@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import os
 from dataclasses import asdict, fields
 from itertools import takewhile
@@ -12,6 +11,7 @@ from typing import Any
 
 from imagette.core.errors import InputError
 from imagette.core.files import atomic_write, write_fault
+from imagette.core.tables import csv_text
 from imagette.engine.events import EpochDone, Event, Logged
 
 EPOCH_COLUMNS = tuple(f.name for f in fields(EpochDone) if f.name != "announcement")
@@ -37,7 +37,7 @@ class Recorder:
         for name, columns in _FILES.values():
             counter, last = done[name]
             rows = [row for row in read_rows(folder / name, cut=True) if int(row[counter]) <= last]
-            atomic_write(folder / name, _lines([columns, *([row[c] for c in columns] for row in rows)]))
+            atomic_write(folder / name, csv_text([columns, *([row[c] for c in columns] for row in rows)]))
 
     def record(self, event: Event) -> None:
         """Append the event's row, if it has one.
@@ -51,7 +51,7 @@ class Recorder:
         values = asdict(event)
         try:
             with (self.folder / name).open("a", encoding="utf-8") as file:
-                file.write(_lines([[values[column] for column in columns]]))
+                file.write(csv_text([[values[column] for column in columns]]))
         except OSError as error:
             raise write_fault(self.folder / name, error) from error
 
@@ -116,9 +116,3 @@ def _value(name: str, text: str) -> Any:
     if name in ("epoch", "step"):
         return int(text)
     return text == "True" if name == "best" else float(text)
-
-
-def _lines(rows: list[Any]) -> str:
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerows(rows)
-    return buffer.getvalue()

@@ -46,7 +46,7 @@ EXTENSIONS = frozenset(
     for suffixes in ("png", "jpg jpeg jpe jfif", "bmp dib", "gif", "tif tiff", "webp", "ppm pgm pbm pnm")
     for suffix in suffixes.split()
 )
-MAX_PIXELS = 50_000_000
+MAX_PIXELS = 50_000_000  # 150 MB once it is decoded, on each core; and photographs of today have as many
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}  # Pillow's, by channels
 
 _GRAY = {"1", "L", "LA", "La"}

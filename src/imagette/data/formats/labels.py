@@ -11,7 +11,7 @@ from imagette.core.errors import InputError
 from imagette.core.registry import suggestion
 from imagette.data.imageset import Labels
 
-MAX_CLASSES = 10_000
+MAX_CLASSES = 10_000  # larger numbers are other things than classes: years, telephone numbers
 SHOWN = 3  # classes that a message names
 
 

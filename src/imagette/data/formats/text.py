@@ -15,9 +15,9 @@ from imagette.core.errors import InputError
 from imagette.data.formats.files import printable
 from imagette.data.formats.gz import GZIP
 
-BLOCK = 1 << 22
+BLOCK = 1 << 22  # bytes that are read at a time, some thousand rows of 28 × 28 pixels
 FIRST_LINES = 100  # in which a file must begin
-MAX_LINE = 1 << 24
+MAX_LINE = 1 << 24  # bytes: more than an image of 1,000 × 1,000 pixels in colour takes
 MAX_BYTES = 1 << 32
 """Unpacked: 4 GiB, about two million rows of 28 × 28 pixels."""
 

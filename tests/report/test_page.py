@@ -47,6 +47,18 @@ def test_the_plots_are_pictures(run: imagette.Run) -> None:
             assert picture.height > 200
 
 
+def test_a_run_of_very_many_classes_has_a_page(tmp_path: Path) -> None:
+    images, labels = np.random.default_rng(0).integers(0, 256, (1001, 4, 4), np.uint8), np.arange(1001)
+    arrays = {"x_train": images, "y_train": labels, "x_test": images[:9], "y_test": labels[:9]}
+    np.savez(tmp_path / "many.npz", **arrays)
+    asked = ["train.epochs=1", "model.name=linear", "train.threads=1", "data.validation=0", "train.keep=last"]
+    run = imagette.train(imagette.Recipe.load(str(tmp_path / "many.npz"), asked), runs=tmp_path, progress=False)
+    page.save(run)
+    assert run.summary["test"]["confusion"] is None
+    assert {file.stem for file in (run.path / "plots").iterdir()} == {"network", "curves"}
+    assert "confusion matrix" not in (run.path / "report.html").read_text()
+
+
 def test_the_page_says_which_epoch_was_kept_and_what_the_test_images_were_used_for(tmp_path: Path) -> None:
     asked = ["train.epochs=4", "model.name=linear", "train.threads=1", "train.keep=last"]
     asked += ["train.monitor=val_loss", "optim.lr=3", "schedule.name=constant"]  # the first epoch is the best

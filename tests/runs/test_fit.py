@@ -331,6 +331,19 @@ def test_without_a_checkpoint_a_changed_recipe_is_planned_anew(tmp_path: Path) -
     assert table(resumed.path) == table(anew.path)
 
 
+def test_a_process_may_go_to_another_folder_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    stream = imagette.stream(recipe("train.epochs=2", "train.checkpoint_seconds=0.001"), runs="runs")
+    assert str(next(stream).path) == "runs/digits-1"
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    run = list(stream)[-1].run
+    assert (run.status["state"], len(run.history)) == ("finished", 2)
+    assert [file.name for file in (tmp_path / "runs").iterdir()] == ["digits-1"]
+    assert not [file for file in (tmp_path / "runs" / "digits-1").iterdir() if file.suffix == ".owner"]
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
 def test_a_stream_may_end_in_another_thread(tmp_path: Path) -> None:
     before = signal.getsignal(signal.SIGINT)
     stream = imagette.stream(recipe("train.epochs=1"), runs=tmp_path)

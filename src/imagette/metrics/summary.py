@@ -17,6 +17,8 @@ from imagette.metrics.confusion import confusion, most_confused
 from imagette.metrics.intervals import wilson_interval
 from imagette.metrics.per_class import per_class
 
+MOST = 1000  # classes whose confusion matrix is a part of the figures
+
 
 def summarize(
     logits: ArrayLike, labels: ArrayLike, classes: Sequence[str], confidence: float = 0.95, bins: int = 15
@@ -33,8 +35,8 @@ def summarize(
     Returns:
         ``n``, ``accuracy``, ``accuracy_low``, ``accuracy_high``, ``confidence``, ``top5`` (with more than five
         classes), ``nll`` (in nats), ``calibration_error``, ``per_class`` (a list of rows), ``confusion`` (rows are the
-        true classes) and ``most_confused`` (``[class, class, count]``): only what JSON can hold, unchanged by writing
-        and reading it.
+        true classes; None with more than 1,000, whose millions of cells would be written out) and ``most_confused``
+        (``[class, class, count]``): only what JSON can hold, unchanged by writing and reading it.
 
     Raises:
         InputError: for arrays or names that do not match.
@@ -62,6 +64,6 @@ def summarize(
         "nll": negative_log_likelihood(scores, true),
         "calibration_error": calibration_error(scores, true, bins),
         "per_class": [asdict(row) for row in per_class(true, predicted, classes, confidence)],
-        "confusion": matrix.tolist(),
+        "confusion": matrix.tolist() if len(classes) <= MOST else None,
         "most_confused": [list(pair) for pair in most_confused(matrix, classes)],
     }

@@ -41,7 +41,9 @@ def save(run: Run) -> list[Path]:
     """
     summary = run.summary
     with mpl.rc_context({**STYLE, "font.family": fonts()}):
-        pictures = {"curves": curves(run), "confusion": confusion(np.array(summary["test"]["confusion"]), run.classes)}
+        pictures = {"curves": curves(run)}
+        if matrix := summary["test"]["confusion"]:  # None of very many classes
+            pictures["confusion"] = confusion(np.array(matrix), run.classes)
         files = [write(run.path / "plots" / f"{name}.png", figure, dpi=DPI) for name, figure in pictures.items()]
     return [*_network(run), *files]
 

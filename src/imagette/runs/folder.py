@@ -37,7 +37,7 @@ class RunFolder:
     """
 
     def __init__(self, path: Path | str) -> None:
-        self.path = _existing(Path(path))
+        self._given, self._from = _existing(Path(path)), Path.cwd()
         found = self.status()["format"]
         if found > FORMAT:
             raise InputError(
@@ -57,6 +57,11 @@ class RunFolder:
         atomic_write(path / "environment.json", _json(environment))
         _write_status(path, {"state": "created", "epoch": 0, "epochs": recipe.train.epochs, "step": 0, "message": ""})
         return cls(path)
+
+    @property
+    def path(self) -> Path:
+        """The folder, as it was given; whole, once the process works in another folder than it did then."""
+        return self._given if Path.cwd() == self._from else self._from / self._given
 
     @property
     def checkpoints(self) -> Path:
@@ -124,7 +129,7 @@ class RunFolder:
 
     @property
     def _lock(self) -> Path:
-        return self.path / ".lock"
+        return self._from / self._given / ".lock"
 
 
 def check_writable(root: Path) -> None:

@@ -57,7 +57,7 @@ class Session:
     def __init__(self, run: Run, splits: Splits, training: Training, seconds: dict[str, float]) -> None:
         run.splits = splits  # at hand: not to be loaded again for the figures and the page
         self.run, self.training, self.seconds = run, training, seconds
-        self.recorder = Recorder(run.path, training.progress.epoch, training.progress.step)
+        self.recorder = Recorder(run.path.absolute(), training.progress.epoch, training.progress.step)
         self.saved_at = 0.0
 
     def events(self, test_now: bool = False) -> Iterator[RunEvent]:

@@ -48,13 +48,11 @@ from imagette.engine.loop import Training
 from imagette.engine.plan import Plan
 from imagette.recipe.schema import Recipe
 from worker import answers, working
-from workshop import FIRST_SEED, WARM_UPS, Workshop, randomly_labelled
+from workshop import COMPILED, FIRST_SEED, WARM_UPS, Workshop, randomly_labelled
 
 OURS, THEIRS = SIDES = "ours", "airbench"
 CLONE = "git clone https://github.com/KellerJordan/cifar10-airbench, and give its folder: --airbench cifar10-airbench"
 WHOLE = ("data.validation=0", "train.keep=last")  # all training images, as airbench
-# On a GPU, as airbench: compiled, batches of one size, large ones to test, and nothing to wait for in an epoch.
-COMPILED = ("train.compile=on", "train.drop_last=true", "evaluate.batch_size=2000", "train.log_every=100000")
 LOOP = re.compile(r"(?<=for run in )range\(\d+\)")  # airbench's own: so many trainings
 PAIRS = {
     "case": "<6",
@@ -277,8 +275,8 @@ class InHalf(nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Map images on a GPU to logits."""
-        with torch.autocast("cuda", torch.bfloat16):
-            return self.net(images)
+        with torch.autocast("cuda", torch.float16):
+            return self.net(images).float()  # views are summed in float32
 
 
 def trained(recipe: Recipe, train: ImageSet, test: ImageSet, plan: Plan, workshop: Workshop) -> dict[str, float]:

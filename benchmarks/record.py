@@ -19,7 +19,7 @@ import torch
 
 from imagette.bench.row import commit
 from imagette.core.files import atomic_write
-from imagette.engine.device import describe, recorded
+from imagette.engine.device import describe, described
 
 RESULTS = Path(__file__).parent / "results"
 JOURNALS = RESULTS / "unfinished"  # which git ignores
@@ -64,7 +64,7 @@ def save(question: str, results: list[dict[str, Any]], some: Sequence[str] = (),
         facts: what else the file shall hold.
     """
     machine, plan = describe(), results[0]["plan"]
-    chip = recorded(machine, plan["device"])
+    chip = described(machine, plan["device"])
     hardware = f"{chip['name']} {chip.get('instructions', '')}".strip()  # a GPU's name says all
     precisions = sorted({row["plan"]["precision"] for row in results})
     parts = [question, *some, hardware, f"{plan['threads']}threads", f"torch{torch.__version__}", *precisions]

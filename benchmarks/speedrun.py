@@ -27,6 +27,8 @@ from collections.abc import Iterator, MutableSequence, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import torch
+
 import record
 from articles_race import CASES as ARTICLES
 from articles_race import articles_way
@@ -37,7 +39,7 @@ from imagette.engine import probe
 from imagette.engine.loop import Training
 from imagette.engine.plan import Plan
 from imagette.recipe.schema import Recipe
-from workshop import FIRST_SEED, WARM_UPS, Workshop, randomly_labelled
+from workshop import COMPILED, FIRST_SEED, WARM_UPS, Workshop, randomly_labelled
 
 Rows = MutableSequence[dict[str, Any]]
 WARM = 10  # steps
@@ -117,7 +119,9 @@ def main() -> None:
         return
     cases = {name: CASES[name] for name in asked.cases or CASES}
     if asked.recipe:
-        cases = {asked.recipe[0]: Case(asked.target, tuple(asked.recipe))}
+        target, *changes = asked.recipe
+        compiled = COMPILED if asked.warm and torch.cuda.is_available() else ()
+        cases = {target: Case(asked.target, (target, *compiled, *changes))}
     results, journals, line = [], list[record.Journal](), record.table(COLUMNS)
     for name, case in cases.items():
         recipe = recipe_of(case.recipe, asked.cifar10, FIRST_SEED).model_dump(mode="json")

@@ -16,6 +16,8 @@ from imagette.engine import nets
 from imagette.engine.plan import Plan
 
 FIRST_SEED = 100  # the tuning used the first few
+# On a GPU, as airbench: compiled, batches of one size, large ones to test, and nothing to wait for in an epoch.
+COMPILED = ("train.compile=on", "train.drop_last=true", "evaluate.batch_size=2000", "train.log_every=100000")
 WARM_UPS = 2  # trainings, as airbench
 
 

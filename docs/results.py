@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from imagette.engine.device import recorded
+from imagette.engine.device import described
 
 DOCS = Path(__file__).parent
 RESULTS = DOCS.parent / "benchmarks" / "results"
@@ -31,7 +31,7 @@ class Page:
     @property
     def hardware(self) -> str:
         """What computed: a GPU, or the processor, by whose instructions those of one name differ."""
-        chip = recorded(self.facts["machine"], self.rows[0]["plan"]["device"] if self.rows else "cpu")
+        chip = described(self.facts["machine"], self.rows[0]["plan"]["device"] if self.rows else "cpu")
         return f"{chip['name']} ({chip['instructions']})" if "instructions" in chip else str(chip["name"])
 
     def label(self, tongue: str) -> str:

@@ -3,6 +3,7 @@
 import atexit
 import os
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 
@@ -18,6 +19,9 @@ if "PYTEST_XDIST_WORKER" not in os.environ:
     # Set by the first process, whatever the user's own cache is; its workers inherit it.
     os.environ["IMAGETTE_CACHE"] = tempfile.mkdtemp(prefix="imagette-tests-")
     atexit.register(shutil.rmtree, os.environ["IMAGETTE_CACHE"], ignore_errors=True)
+
+# A shell tells what it runs in the background to ignore it, and that is inherited.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 

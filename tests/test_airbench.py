@@ -57,7 +57,8 @@ if __name__ == "__main__":
     main("warmup")
     accs = torch.tensor([main(run) for run in range(200)])
 """
-TINY = ["cifar10", "model.widths=[4,4]", "train.epochs=3", "train.batch_size=20", "train.threads=1", *airbench.WHOLE]
+ALONE = ["train.device=cpu", "train.threads=1"]
+TINY = ["cifar10", *ALONE, "model.widths=[4,4]", "train.epochs=3", "train.batch_size=20", *airbench.WHOLE]
 
 
 def stranger(folder: Path, seconds: str = "time_seconds", fails: int = -1) -> Path:

@@ -225,7 +225,11 @@ def test_sixteen_bits_keep_their_upper_eight(tmp_path, suffix):
 
 def test_sixteen_bits_have_their_transparent_value_laid_on_white(tmp_path):
     values = np.array([[300, 301, 65535]], np.uint16)
-    path = saved(tmp_path / "a.png", Image.fromarray(values), transparency=300)
+    path = saved(tmp_path / "a.png", Image.fromarray(values))
+    clear = b"tRNS" + (300).to_bytes(2, "big")  # by hand: older versions of Pillow read it, and do not write it
+    chunk = (2).to_bytes(4, "big") + clear + zlib.crc32(clear).to_bytes(4, "big")
+    begun = path.read_bytes()
+    path.write_bytes(begun[:33] + chunk + begun[33:])  # after the header
     pixels, done = decode(path)
     assert pixels.tolist() == [[[255, 1, 255]]]
     assert done == ["16 bits to 8", "transparency laid on white"]

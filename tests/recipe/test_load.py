@@ -293,6 +293,8 @@ def test_a_folders_name_keeps_the_letters_of_every_script(tmp_path: Path) -> Non
     assert Recipe.load(str(tmp_path / "手写 字")).name == "手写-字"
     (tmp_path / "Mu\u0308ller").mkdir()  # as some systems write Müller
     assert Recipe.load(str(tmp_path / "Mu\u0308ller")).name == "Müller"
+    (tmp_path / "二〇二四").mkdir()
+    assert Recipe.load(str(tmp_path / "二〇二四")).name == "二〇二四"
     (tmp_path / "flats-80m²").mkdir()  # no letter
     assert Recipe.load(str(tmp_path / "flats-80m²")).name == "flats-80m"
     (tmp_path / "हिन्दी").mkdir()

@@ -22,7 +22,9 @@ import imagette
 from imagette.core.errors import InputError
 from imagette.report import page, pictures, plots
 
-BROWSER = shutil.which("chromium") or shutil.which("google-chrome") or ""
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), "")
+if Path(BROWSER).resolve().is_relative_to("/snap"):  # which sees no temporary files
+    BROWSER = ""
 HOSTILE = "<script>alert(1)</script>"
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from imagette.core import git
 from imagette.core.console import counted
 from imagette.core.files import atomic_write
-from imagette.engine.device import recorded
+from imagette.engine.device import described
 from imagette.engine.plan import in_words
 
 MACHINES = Path(__file__).with_name("machines")
@@ -98,7 +98,7 @@ class Row:
         packages, device = self.machine["packages"], self.results[0].plan["device"]
         processors = f", {counted(self.processors, 'processor')}" if device == "cpu" else ""
         facts = [
-            f"{recorded(self.machine, device)['name']}{processors}",
+            f"{described(self.machine, device)['name']}{processors}",
             " or ".join(dict.fromkeys(in_words(result.plan) for result in self.results)),
             f"torch {packages['torch']}",
             f"imagette {packages['imagette']}{f' ({self.commit})' if self.commit else ''}",

@@ -37,6 +37,8 @@ def command(run: str, epochs: int, factor: float | None, anneal: bool, runs: str
 
     Cosine, onecycle and linear have come to their end: a new leg starts over the added epochs, at the first leg's
     rate times --factor. Constant, step and multistep start one too if --factor is given: a second phase.
+
+    An epoch in the middle of which RUN was finished (resume --finish) is ended first.
     """
     import imagette
 

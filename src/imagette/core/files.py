@@ -87,7 +87,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 def write_fault(path: Path, error: OSError) -> EnvironmentFault:
     """Say why a file could not be written, and what to do."""
-    in_the_way = error.errno in (errno.EISDIR, errno.ENOTDIR, errno.EEXIST)
+    in_the_way = error.errno in (errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG)
     mend = "choose another name" if in_the_way else "free some space, or choose a folder that can be written"
     return EnvironmentFault(
         f"{path}: cannot be written: {error.strerror or error}", hint=f"{mend}; what was there before is untouched"

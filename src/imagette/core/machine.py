@@ -57,7 +57,7 @@ def cores(cgroup: Path = CGROUP, own: Path = OWN) -> int:
 def _groups(controller: str, cgroup: Path, own: Path) -> Iterator[Path]:
     """Give the folders of the control groups that this process is a part of, and of all that these are parts of."""
     yield from (cgroup, cgroup / controller)  # of version 2, and 1; in a container there is no more to see
-    with suppress(OSError):
+    with suppress(OSError, ValueError):  # the latter of a name that is no text
         for line in own.read_text().splitlines():
             _, controllers, path = line.split(":", 2)
             if not controllers or controller in controllers.split(","):

@@ -21,7 +21,7 @@ from imagette.data.imageset import ImageSet
 from imagette.data.mapped import LARGE, ZIP_DAMAGE, read_npz
 from imagette.data.places import cache_folder
 
-VERSION = 1  # of the conversions: a change in the pixels that an import gives must raise it
+VERSION = 2  # of the conversions: a change in the pixels that an import gives must raise it
 KEPT = 3  # imports of one source, with other settings or before its files changed
 
 

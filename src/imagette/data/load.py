@@ -122,7 +122,7 @@ def _own(spec: Data) -> Parts:
             test = _test_of(beside, parts, spec)
         except InputError as error:
             hint = f"it lies beside {printable(path.name)}, and so holds the test images: mend it, or rename it"
-            raise InputError(error.message, hint=hint) from error
+            raise InputError(error.message, hint="; ".join(filter(None, (error.hint, hint)))) from error
         return replace(parts, test=test.note(f"test images: {printable(beside)}, found beside {printable(path.name)}"))
     return _with_test_path(parts, spec)
 

@@ -114,11 +114,11 @@ def cores() -> int:
     return max(1, min(int(asked) if asked.isdecimal() else machine.cores(), machine.cores()))
 
 
-def recorded(machine: Mapping[str, Any], device: str) -> Mapping[str, Any]:
+def described(machine: Mapping[str, Any], device: str) -> Mapping[str, Any]:
     """Find a device, as a plan names it, in the description of its machine.
 
     Example:
-        >>> recorded(describe(), "cpu")["name"] == name("cpu")
+        >>> described(describe(), "cpu")["name"] == name("cpu")
         True
     """
     kind, _, number = device.partition(":")

@@ -83,7 +83,7 @@ def longer(recipe: Recipe, done: int, epochs: int, factor: float | None, anneal:
 
     Args:
         recipe: the finished run's.
-        done: epochs that it had.
+        done: epochs that it had; one that was begun, which resume --finish may leave, is ended first.
         epochs: how many are added.
         factor: what the rate is multiplied by where the schedule starts anew, or None.
         anneal: let the rate fall to zero over the added epochs.

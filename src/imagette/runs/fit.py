@@ -217,7 +217,10 @@ def _resumed(folder: RunFolder, epochs: int | None, finish: bool, model: nn.Modu
         splits = run.splits
         clock.split("load")
         warn_of_changes(environment)
-        training = Training(recipe, splits.train, splits.validation, _plan_of(environment, recipe, splits), model)
+        plan = _plan_of(environment, recipe, splits)
+        if saved is None and not _follows(plan, recipe, splits):
+            plan = probe.decided(recipe, splits.train, model)
+        training = Training(recipe, splits.train, splits.validation, plan, model)
         if saved is not None:
             training.restore(saved.tensors, saved.facts)
         if finish:
@@ -228,8 +231,8 @@ def _resumed(folder: RunFolder, epochs: int | None, finish: bool, model: nn.Modu
         session = Session(run, splits, training, clock.seconds)
         if epochs is not None:  # which nothing stands against
             folder.write_recipe(recipe)
-        if saved is None:  # the recipe may have been changed meanwhile
-            folder.write("environment.json", environment | {"plan": training.plan.to_dict()})
+        if saved is None:  # all of it is trained here and now
+            folder.write("environment.json", recorded(training.plan, splits))
         yield from session.events(test_now=finish)
 
 
@@ -247,9 +250,7 @@ def _extended(
     if saved is None:
         raise InputError(f"{parent.path} has no checkpoint to go on from")
     changes.check_unchanged(parent.recipe(), saved.facts["recipe"], parent.path)
-    progress = saved.facts["progress"]
-    begun = progress["epoch"] + bool(progress["batch"])  # an epoch that was cut short by resume --finish is ended first
-    recipe = changes.longer(parent.recipe(), begun, epochs, factor, anneal)
+    recipe = changes.longer(parent.recipe(), saved.epochs_begun, epochs, factor, anneal)
     clock = _Clock()
     splits = Run(parent.path).splits
     clock.split("load")
@@ -271,18 +272,17 @@ def _extended(
 
 
 def _plan_of(environment: Mapping[str, Any], recipe: Recipe, splits: Splits) -> Plan:
-    """Give the recorded plan, but for what the recipe says itself, and for where the images lie.
-
-    A GPU may have less memory free than it had; and the recipe of a run without a checkpoint may have been changed.
-    """
+    """Give the recorded plan, but for where the images lie: a GPU may have less memory free than it had."""
     here = Plan.make(recipe, len(splits.train), splits.train.images)
-    said = [
-        key
-        for key in ("device", "precision", "layout", "compile", "threads")
-        if getattr(recipe.train, key) not in ("auto", 0)
-    ]
-    now = {key: getattr(here, key) for key in ("data", "steps_per_epoch", "log_every", *said)}
-    return replace(Plan.from_dict(environment["plan"]), **now)
+    return replace(Plan.from_dict(environment["plan"]), data=here.data)
+
+
+def _follows(plan: Plan, recipe: Recipe, splits: Splits) -> bool:
+    """Tell whether a plan is one of this recipe, which may have been changed since."""
+    here = Plan.make(recipe, len(splits.train), splits.train.images)
+    choices = "device", "precision", "layout", "compile", "threads"
+    said = [key for key in choices if getattr(recipe.train, key) not in ("auto", 0)]
+    return all(getattr(plan, key) == getattr(here, key) for key in ("steps_per_epoch", "log_every", *said))
 
 
 def _absolute(recipe: Recipe) -> Recipe:

@@ -37,7 +37,8 @@ class RunFolder:
     """
 
     def __init__(self, path: Path | str) -> None:
-        self._given, self._from = _existing(Path(path)), Path.cwd()
+        self._given = _existing(Path(path))
+        self._from = None if self._given.is_absolute() else (Path.cwd(), _here())
         found = self.status()["format"]
         if found > FORMAT:
             raise InputError(
@@ -61,7 +62,9 @@ class RunFolder:
     @property
     def path(self) -> Path:
         """The folder, as it was given; whole, once the process works in another folder than it did then."""
-        return self._given if Path.cwd() == self._from else self._from / self._given
+        if self._from is None or self._from[1] == _here():  # which may have been renamed meanwhile
+            return self._given
+        return self._from[0] / self._given
 
     @property
     def checkpoints(self) -> Path:
@@ -129,7 +132,13 @@ class RunFolder:
 
     @property
     def _lock(self) -> Path:
-        return self._from / self._given / ".lock"
+        return self.path.absolute() / ".lock"
+
+
+def _here() -> tuple[int, int]:
+    """Identify the folder that the process works in, whatever it is called."""
+    found = os.stat(os.curdir)  # noqa: PTH116
+    return found.st_dev, found.st_ino
 
 
 def check_writable(root: Path) -> None:

@@ -92,7 +92,7 @@ class Run:
     @property
     def device(self) -> str:
         """What the maker calls the processor or GPU that it was trained on."""
-        return str(devices.recorded(self.environment, self.environment["plan"]["device"])["name"])
+        return str(devices.described(self.environment, self.environment["plan"]["device"])["name"])
 
     @property
     def summary(self) -> dict[str, Any]:

@@ -57,7 +57,7 @@ class Session:
     def __init__(self, run: Run, splits: Splits, training: Training, seconds: dict[str, float]) -> None:
         run.splits = splits  # at hand: not to be loaded again for the figures and the page
         self.run, self.training, self.seconds = run, training, seconds
-        self.recorder = Recorder(run.path.absolute(), training.progress.epoch, training.progress.step)
+        self.recorder = Recorder(run.path, training.progress.epoch, training.progress.step)
         self.saved_at = 0.0
 
     def events(self, test_now: bool = False) -> Iterator[RunEvent]:
@@ -95,6 +95,7 @@ class Session:
 
     def _train(self) -> Iterator[Event]:
         for event in self.training.events():
+            self.recorder.folder = self.run.path  # as it is written from the folder that the process works in by now
             self.recorder.record(event)
             due = time.monotonic() - self.saved_at >= self.training.recipe.train.checkpoint_seconds
             if due or isinstance(event, EpochDone | Paused):

@@ -28,13 +28,12 @@ def stop_on_signals(stop: Callable[[], None]) -> Iterator[None]:
         yield
         return
 
-    if not _before:
-        # A handler that is not Python's, as where Python is a part of another program, could not be put back; and what
-        # the process was told to ignore, as a shell tells what runs in the background, is not meant for it.
-        ours = [number for number in ASKED_TO_STOP if signal.getsignal(number) not in (None, signal.SIG_IGN)]
-        _before.update((number, signal.signal(number, _first)) for number in ours)
+    if not _running:
+        _put_back()  # what a training left that ended in another thread
     _running.append(stop)
     try:
+        if not _before:
+            _install()
         yield
     finally:
         _running.remove(stop)
@@ -42,9 +41,20 @@ def stop_on_signals(stop: Callable[[], None]) -> Iterator[None]:
             _put_back()
 
 
+def _install() -> None:
+    for number in ASKED_TO_STOP:
+        handler = signal.getsignal(number)
+        # A handler that is not Python's, as where Python is a part of another program, could not be put back; and what
+        # the process was told to ignore, as a shell tells what runs in the background, is not meant for it.
+        if handler not in (None, signal.SIG_IGN):
+            _before[number] = handler  # first: a signal may come at any time
+            signal.signal(number, _first)
+
+
 def _put_back() -> None:
-    while _before:
-        signal.signal(*_before.popitem())
+    for number, handler in _before.items():
+        signal.signal(number, handler)
+    _before.clear()
 
 
 def _first(number: int, _: FrameType | None) -> None:
@@ -52,8 +62,10 @@ def _first(number: int, _: FrameType | None) -> None:
         _put_back()
         signal.raise_signal(number)
         return
+    again = ""
     if signal.SIGINT in _before:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    say(f"{signal.Signals(number).name}: stopping when nothing is lost by it (Ctrl-C again ends at once)")
+        again = " (Ctrl-C again ends at once)"
+    say(f"{signal.Signals(number).name}: stopping when nothing is lost by it{again}")
     for stop in _running:
         stop()

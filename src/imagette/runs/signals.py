@@ -52,7 +52,7 @@ def _install() -> None:
 
 
 def _put_back() -> None:
-    for number, handler in _before.items():
+    for number, handler in [*_before.items()]:  # a signal in between comes here, too
         signal.signal(number, handler)
     _before.clear()
 

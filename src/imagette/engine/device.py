@@ -114,7 +114,7 @@ def cores() -> int:
     return max(1, min(int(asked) if asked.isdecimal() else machine.cores(), machine.cores()))
 
 
-def described(machine: Mapping[str, Any], device: str) -> Mapping[str, Any]:
+def described(facts: Mapping[str, Any], device: str) -> Mapping[str, Any]:
     """Find a device, as a plan names it, in the description of its machine.
 
     Example:
@@ -122,7 +122,7 @@ def described(machine: Mapping[str, Any], device: str) -> Mapping[str, Any]:
         True
     """
     kind, _, number = device.partition(":")
-    found: Mapping[str, Any] = machine["cpu"] if kind == "cpu" else machine["gpus"][int(number or 0)]
+    found: Mapping[str, Any] = facts["cpu"] if kind == "cpu" else facts["gpus"][int(number or 0)]
     return found
 
 

@@ -28,7 +28,7 @@ from imagette.recipe.strength import Strength
 Page = dict[str, Any]
 Target = str | os.PathLike[str]
 TEXTS = ("name", "about", "data.path", "data.test_path")  # that may be all digits
-WORDS = {"Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Mc", "Me", "Nd", "Nl"}  # Unicode's letters, marks and digits
+WORD_CATEGORIES = {"Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Mc", "Me", "Nd", "Nl"}  # of Unicode
 OWN_IMAGES = "images"  # the shipped recipe that serves any path to a user's own images
 
 
@@ -182,7 +182,7 @@ def _run_name(path: str) -> str:
     stem = Path(os.path.abspath(path)).name.split(".")[0]  # noqa: PTH100  # unlike resolve, it follows no link
     # Whole letters: some systems write them in parts, and marks are parts of words in many scripts.
     letters = unicodedata.normalize("NFC", stem)
-    kept = "".join(c if c in "_-" or unicodedata.category(c) in WORDS else "-" for c in letters).strip("-_")
+    kept = "".join(c if c in "_-" or unicodedata.category(c) in WORD_CATEGORIES else "-" for c in letters).strip("-_")
     return kept[:64] or "images"
 
 

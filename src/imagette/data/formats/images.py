@@ -24,7 +24,7 @@ from imagette.data.formats.fitting import check_in_memory
 from imagette.data.formats.wanted import CHANNELS, Wanted
 from imagette.data.imageset import Images
 
-CHUNK = 256  # files that a thread takes at a time: progress shows, and handing over costs nothing
+CHUNK = 256  # files that a thread takes at a time: progress shows, and handing over costs little
 
 T = TypeVar("T")
 
